@@ -1,0 +1,1 @@
+"""The harness: records, store, runner, scoring and the command line."""

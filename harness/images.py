@@ -1,0 +1,50 @@
+"""Reading images: upright, cropped, RGB, or an ImageError that says what is wrong."""
+
+import hashlib
+import warnings
+
+from PIL import Image, ImageOps
+
+from harness.errors import ImageError
+from harness.records import ImageRef
+
+
+def read(ref: ImageRef) -> Image.Image:
+    """The image as upright RGB, cropped to its box, which is clamped to the image.
+
+    Raises:
+        ImageError: the file is missing, empty, truncated, not an image, or the box lies outside it.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(ref.path) as opened:
+                upright = ImageOps.exif_transpose(opened)
+                image = _rgb(upright)
+    except FileNotFoundError:
+        raise ImageError(f"image {ref.path} does not exist") from None
+    except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error, zlib.error ...
+        raise ImageError(f"image {ref.path} cannot be read: {error or type(error).__name__}") from error
+    return image if ref.box is None else _crop(image, ref)
+
+
+def digest(image: Image.Image) -> str:
+    """A hash of the size and the pixels: the same picture under another name has the same digest."""
+    head = f"{image.width}x{image.height}:".encode()
+    return hashlib.sha256(head + image.tobytes()).hexdigest()
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def _crop(image: Image.Image, ref: ImageRef) -> Image.Image:
+    assert ref.box is not None
+    left, top, right, bottom = ref.box
+    box = (max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height))
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise ImageError(f"box {ref.box} lies outside image {ref.path} of {image.width}x{image.height} pixels")
+    return image.crop(box)

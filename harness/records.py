@@ -1,0 +1,150 @@
+"""The nouns of the project: frozen records, no input or output, no torch.
+
+tasks ─Sample▶ prompts ─Request▶ engine ─Response▶ store ▶ parse ─Prediction▶ score ─Score▶ reports
+"""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Finish = Literal["stop", "length", "failed"]
+Status = Literal["parsed", "ambiguous", "unparsed", "refused", "truncated", "failed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+Gold = str | dict[str, bool]
+"""One label, or attribute -> present; an attribute that is not annotated is absent from the mapping."""
+
+
+class Record(BaseModel):
+    """The base of all records: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageRef(Record):
+    """Where an image is, and which part of it is meant."""
+
+    path: Path
+    box: tuple[int, int, int, int] | None = None
+    """left, top, right, bottom in pixels of the upright image; None is the whole image."""
+
+
+class Sample(Record):
+    """One image of a dataset with what is known about it."""
+
+    id: str
+    image: ImageRef
+    gold: Gold
+    group: dict[str, str] = Field(default_factory=dict)
+    """Columns to group scores by, such as {"gender": "Female", "race": "Indian"}."""
+
+
+class Prompt(Record):
+    """A rendered question and the template it came from."""
+
+    template: str
+    template_hash: str
+    text: str
+
+
+class Request(Record):
+    """What a model is asked: it holds no gold label."""
+
+    key: str
+    """Hash of pixels, words and decoding; never of a path."""
+    sample_id: str
+    image: ImageRef
+    text: str
+
+
+class Decoding(Record):
+    """How every answer of a run is generated: one per run, never one per row."""
+
+    max_new_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0)
+    """0 is greedy decoding."""
+    stop: tuple[str, ...] = ()
+    """Extra strings that end an answer, beside the model's own stop tokens."""
+    seed: int = 0
+
+
+class Response(Record):
+    """What came back, verbatim."""
+
+    key: str
+    sample_id: str
+    text: str = ""
+    finish: Finish
+    error: str | None = None
+    """A sentence, only where finish is "failed"."""
+    seconds: float | None = None
+    """Wall time of the batch divided by its size."""
+    prompt_tokens: int | None = None
+    new_tokens: int | None = None
+    label_scores: dict[str, float] | None = None
+    """Optional evidence per label in [0, 1]."""
+
+
+class Mention(Record):
+    """A phrase of the reply that names a label: text[start:end] says label is value."""
+
+    start: int
+    end: int
+    label: str
+    value: bool
+
+
+class Parsed(Record):
+    """What a reply says in the words of a label space."""
+
+    status: Status
+    label: str | None = None
+    """The one label, in one-label spaces."""
+    yes: tuple[str, ...] = ()
+    no: tuple[str, ...] = ()
+    contradictions: tuple[tuple[str, str], ...] = ()
+    """Pairs of statements that cannot both hold, such as ("No_Beard", "Goatee")."""
+    mentions: tuple[Mention, ...] = ()
+
+
+class Prediction(Parsed):
+    """A parsed reply with the request it answers."""
+
+    key: str
+    sample_id: str
+
+
+class Estimate(Record):
+    """A number with its bootstrap interval (95 %)."""
+
+    value: float
+    low: float
+    high: float
+
+
+METRICS = ("accuracy", "precision", "recall", "f1")
+
+
+class Score(Record):
+    """The scores of one model on one question."""
+
+    model: str
+    question: str
+    n: int
+    scored: int
+    """n less the failed ones: a failure is no answer, neither right nor wrong."""
+    counts: dict[Status, int]
+    metrics: dict[str, Estimate]
+    """accuracy, precision, recall, f1 over all scored samples; what is not answered is wrong."""
+    answered: dict[str, float]
+    """The same four over the answered samples only."""
+    baseline: dict[str, float]
+    """The same four for the constant answer: majority label, or all attributes negative."""
+    baseline_name: str
+    coverage: float | None = None
+    """Fraction of (image, attribute) cells that are annotated and so scored."""
+    contradiction_rate: float | None = None
+    """Fraction of answered replies that contradict themselves."""
+    gold_contradiction_rate: float | None = None
+    """The same rate for the annotations themselves."""
