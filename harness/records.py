@@ -58,6 +58,25 @@ class Request(Record):
     text: str
 
 
+class Case(Record):
+    """A row of a run's question: the sample, what it is asked, and under which key the answer is kept."""
+
+    key: str
+    sample_id: str
+    image: ImageRef
+    gold: Gold
+    group: dict[str, str] = Field(default_factory=dict)
+    text: str
+    size: tuple[int, int] | None = None
+    """Width and height of the (cropped) image in pixels."""
+    error: str | None = None
+    """Why the image cannot be read; then no model is asked."""
+
+    def request(self) -> Request:
+        """What a model gets to see of it."""
+        return Request(key=self.key, sample_id=self.sample_id, image=self.image, text=self.text)
+
+
 class Decoding(Record):
     """How every answer of a run is generated: one per run, never one per row."""
 

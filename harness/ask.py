@@ -1,0 +1,80 @@
+"""`python -m harness ask`: one model about one's own photographs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from adapters.registry import spec
+from harness.engines import EngineOptions, open_engine
+from harness.errors import ConfigError, ImageError
+from harness.images import digest, read
+from harness.plan import request_key
+from harness.records import Decoding, ImageRef, Parsed, Request, Response
+from tasks.labels import label_space
+from tasks.parse import parse
+from tasks.registry import Question, questions_of
+
+TINY_NOTE = "Miniature, trained on drawn toy faces: on a photograph its answer says nothing about the real model."
+
+
+def ask_about(model: str, images: Sequence[Path], task: str, decoding: Decoding, options: EngineOptions) -> bool:
+    """Ask each question of the task about each photograph; return whether all were answered.
+
+    Raises:
+        UnknownNameError: no such model or task.
+        ImageError: a photograph that cannot be read; nothing is asked then.
+    """
+    console = Console()
+    chosen = spec(model)
+    questions = _distinct(task)
+    requests = [_request(image, asked, decoding) for image in images for asked in questions]
+    engine = open_engine(chosen, options)
+    responses = {row.key: row for batch in engine.generate(requests, decoding) for row in batch}
+    if options.profile == "tiny":
+        console.print(TINY_NOTE, style="yellow")
+    pairs = [(image, asked) for image in images for asked in questions]
+    for request, (image, asked) in zip(requests, pairs, strict=True):
+        _show(console, image, asked, request, responses[request.key])
+    return all(row.finish != "failed" for row in responses.values())
+
+
+def _distinct(task: str) -> list[Question]:
+    """The task's questions, each wording once: FairFace and UTKFace ask for the age in the same way."""
+    return list({asked.prompt: asked for asked in reversed(questions_of([task]))}.values())[::-1]
+
+
+def _request(path: Path, asked: Question, decoding: Decoding) -> Request:
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: name the photographs themselves, such as {path}/*.jpg")
+    ref = ImageRef(path=path)
+    try:
+        pixels = digest(read(ref))
+    except ImageError as error:
+        raise ImageError(f"{error}. Nothing was asked.") from error
+    text = asked.render().text
+    return Request(key=request_key(pixels, text, decoding), sample_id=path.name, image=ref, text=text)
+
+
+def _show(console: Console, image: Path, asked: Question, request: Request, response: Response) -> None:
+    parsed = parse(response.text, label_space(asked.space), response.finish)
+    lines = {
+        "image": str(image),
+        "question": asked.name,
+        "prompt": request.text,
+        "answer": response.text if response.finish != "failed" else f"(failed: {response.error})",
+        "status": parsed.status,
+        **_labels(parsed),
+    }
+    for name, value in lines.items():
+        console.print(f"{name:>9}  {value}", markup=False, highlight=False, soft_wrap=True)
+    console.print()
+
+
+def _labels(parsed: Parsed) -> dict[str, str]:
+    if parsed.label is not None:
+        return {"label": parsed.label}
+    said = {"yes": parsed.yes, "no": parsed.no}
+    shown = {name: ", ".join(values) for name, values in said.items() if values}
+    clashes = ", ".join(f"{a} against {b}" for a, b in parsed.contradictions)
+    return shown | ({"conflict": clashes} if clashes else {})

@@ -1,0 +1,132 @@
+"""`python -m harness run`, step by step: settings, data, plan, ask, score, report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from adapters.registry import ModelSpec, spec
+from adapters.registry import names as model_names
+from harness.config import RunConfig, cache_folder, data_root, profile
+from harness.engines import Engine, EngineOptions, open_engine
+from harness.errors import ConfigError
+from harness.manifest import record
+from harness.overview import show_scores
+from harness.plan import PlannedQuestion, Planner
+from harness.progress import ProgressListener
+from harness.records import Decoding, Record
+from harness.rescore import rescore
+from harness.runner import Outcome, Runner
+from harness.store import RunFolder
+from reports.page import write as write_report
+from tasks.registry import questions_of
+
+TOY_SEED = 0
+
+
+class Options(Record):
+    """The words of the command line; None is "as the profile says"."""
+
+    models: tuple[str, ...]
+    tasks: tuple[str, ...]
+    data: Path | None = None
+    out: Path | None = None
+    limit: int | None = None
+    seed: int = 0
+    max_new_tokens: int | None = None
+    temperature: float = 0.0
+    engine: EngineOptions = EngineOptions()
+    retry_failed: bool = False
+
+
+def main_job(options: Options, console: Console | None = None) -> Outcome:
+    """Do the whole job; what was answered before is not asked again.
+
+    Raises:
+        HarnessError: an unknown name, missing data, a locked or foreign run folder.
+    """
+    console = console or Console()
+    config = settings(options)
+    specs = {name: spec(name) for name in config.models}
+    folder = RunFolder(options.out or config.default_folder())
+    with folder.lock():
+        console.print(f"run folder: {folder.path}", soft_wrap=True)
+        planned = plan(config)
+        record(folder, config, planned)
+        outcome = _ask(folder, config, planned, options, specs, console)
+        scores = rescore(folder)
+        page = write_report(folder.path)
+    show_scores(scores)
+    _conclude(outcome, folder, page, console)
+    return outcome
+
+
+def settings(options: Options) -> RunConfig:
+    """The settings that decide the numbers: flags before the profile's defaults.
+
+    Raises:
+        UnknownNameError: a model, task or profile that does not exist.
+        ConfigError: no model or task, or a profile without its data.
+    """
+    defaults = profile(options.engine.profile)
+    root = data_root(defaults.name, options.data)
+    limit = options.limit or defaults.limit
+    models = model_names() if options.models == ("all",) else options.models
+    questions_of(options.tasks)
+    if not models or not options.tasks:
+        raise ConfigError("a run needs at least one model and one task: --models all --tasks attr,agr,expr.")
+    tokens = options.max_new_tokens or defaults.max_new_tokens
+    return RunConfig(
+        profile=defaults.name,
+        tasks=options.tasks,
+        models=models,
+        decoding=Decoding(max_new_tokens=tokens, temperature=options.temperature, seed=options.seed),
+        limit=limit,
+        seed=options.seed,
+        data_root=root or toy_root(limit or 1),
+    )
+
+
+def toy_root(faces: int) -> Path:
+    """The folder of the drawn faces, `faces` test faces per dataset: drawn at the first call (seconds), then kept."""
+    from tasks.toy import write_toy
+
+    root = cache_folder() / "toy" / f"seed{TOY_SEED}-test{faces}"
+    write_toy(root, test=faces, train=0, seed=TOY_SEED)
+    return root
+
+
+def plan(config: RunConfig) -> list[PlannedQuestion]:
+    """Read samples and images of every question of the run."""
+    planner = Planner(config.data_root, config.decoding, config.limit, config.seed)
+    return [planner.plan(question) for question in questions_of(config.tasks)]
+
+
+def _ask(
+    folder: RunFolder,
+    config: RunConfig,
+    planned: Sequence[PlannedQuestion],
+    options: Options,
+    specs: dict[str, ModelSpec],
+    console: Console,
+) -> Outcome:
+    def engine_of(name: str) -> Engine:
+        return open_engine(specs[name], options.engine)
+
+    with ProgressListener(console) as listener:
+        runner = Runner(folder, config.decoding, engine_of, listener)
+        return runner.run(config.models, planned, options.retry_failed)
+
+
+def _conclude(outcome: Outcome, folder: RunFolder, page: Path, console: Console) -> None:
+    console.print(f"asked {outcome.asked} questions; report: {page}", soft_wrap=True)
+    for model, reason in outcome.broken_models.items():
+        console.print(f"model {model} broke off: {reason}", style="red", markup=False, soft_wrap=True)
+    if outcome.failed:
+        console.print(
+            f"{outcome.failed} questions have no answer (see `error` in {folder.path}/responses and the report). "
+            "After mending the cause, run the same command with --retry-failed.",
+            style="red",
+            markup=False,
+            soft_wrap=True,
+        )

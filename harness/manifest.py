@@ -1,0 +1,58 @@
+"""run.json: what was asked of whom, how, and with which versions."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.config import RunConfig
+from harness.errors import StoreError
+from harness.plan import PlannedQuestion
+from harness.store import RunFolder
+from harness.versions import versions
+
+
+def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuestion]) -> None:
+    """Write run.json and the samples; models and questions of earlier runs in the folder stay.
+
+    Raises:
+        StoreError: the folder holds a run with other settings.
+    """
+    earlier = folder.read_run() or {}
+    protocol = config.protocol()
+    if earlier and earlier.get("protocol") != protocol:
+        raise StoreError(_difference(folder.path, earlier.get("protocol") or {}, protocol))
+    questions = {row["name"]: row for row in earlier.get("questions", [])}
+    questions |= {item.question.name: item.question.model_dump(mode="json") for item in planned}
+    prompts = {item.question.name: item.prompt.model_dump(mode="json") for item in planned}
+    dropped = {item.question.name: {"kept": len(item.cases), "dropped": item.dropped} for item in planned}
+    folder.write_run(
+        {
+            "name": folder.path.name,
+            "profile": config.profile,
+            "models": list(dict.fromkeys([*earlier.get("models", []), *config.models])),
+            "tasks": list(dict.fromkeys([*earlier.get("tasks", []), *config.tasks])),
+            "questions": list(questions.values()),
+            "prompts": earlier.get("prompts", {}) | prompts,
+            "tallies": earlier.get("tallies", {}) | dropped,
+            "decoding": config.decoding.model_dump(mode="json"),
+            "limit": config.limit,
+            "seed": config.seed,
+            "data_root": str(config.data_root),
+            "protocol": protocol,
+            "versions": versions(),
+            "started": earlier.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
+            "command": shlex.join(["python", "-m", "harness", *sys.argv[1:]]),
+        }
+    )
+    for item in planned:
+        folder.write_cases(item.question.name, item.cases)
+
+
+def _difference(path: Path, old: dict[str, object], new: dict[str, object]) -> str:
+    changed = [f"{key} {old.get(key)!r} -> {new[key]!r}" for key in new if old.get(key) != new[key]]
+    return (
+        f"{path} holds a run with other settings ({'; '.join(changed)}). "
+        "Numbers of different settings do not mix: choose another folder with --out."
+    )

@@ -1,0 +1,47 @@
+"""Tables for the terminal: models, tasks, scores."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.records import METRICS, Score
+from tasks.labels import label_space
+from tasks.registry import TASKS, question
+
+
+def show_models() -> None:
+    """Every model with its checkpoint."""
+    from adapters.registry import names, spec
+
+    table = Table("model", "checkpoint", "parameters", "licence", "miniature", title="Models")
+    for name in names():
+        found = spec(name)
+        table.add_row(
+            name, found.repo or "", found.size or "", found.licence or "", "yes" if found.has_miniature else ""
+        )
+    Console().print(table)
+
+
+def show_tasks() -> None:
+    """Every question with its label space and words."""
+    table = Table("task", "question", "labels", "prompt", title="Tasks and questions")
+    for task, questions in TASKS.items():
+        for name in questions:
+            asked = question(name)
+            table.add_row(task, name, str(len(label_space(asked.space).labels)), asked.render().text)
+    Console().print(table)
+
+
+def show_scores(scores: Sequence[Score]) -> None:
+    """The four metrics in percent beside the constant answer's accuracy and what was not answered."""
+    heads = ("question", "model", *METRICS, "baseline", "answered")
+    table = Table(*heads, title="Scores in percent; baseline is the accuracy of the constant answer")
+    for row in scores:
+        numbers = (f"{100 * row.metrics[name].value:.1f}" for name in METRICS)
+        table.add_row(row.question, row.model, *numbers, f"{100 * row.baseline['accuracy']:.1f}", _answered(row))
+    Console().print(table)
+
+
+def _answered(row: Score) -> str:
+    return f"{row.counts.get('parsed', 0)}/{row.n}"

@@ -1,0 +1,111 @@
+"""Asking: the only loop that calls a model. Resumes, sorts, stores batch by batch, and loses nothing."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pydantic import Field
+
+from harness.engines import Engine
+from harness.errors import AdapterError
+from harness.plan import PlannedQuestion, unique
+from harness.records import Case, Decoding, Record, Response
+from harness.store import RunFolder
+
+
+class Listener(Protocol):
+    """Who watches: the progress bars, or nobody."""
+
+    def begin(self, model: str, question: str, total: int, done: int) -> None:
+        """A question starts with `done` of `total` answered by an earlier run."""
+
+    def advance(self, count: int) -> None:
+        """`count` more responses are on disk."""
+
+    def end(self) -> None:
+        """The question is complete, or the model is given up."""
+
+
+class Outcome(Record):
+    """What a run came to."""
+
+    asked: int = 0
+    failed: int = 0
+    """Responses without an answer, this time's and earlier ones."""
+    broken_models: dict[str, str] = Field(default_factory=dict)
+    """Models that could not be loaded, or broke off, with the reason."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every request has an answer."""
+        return not self.failed and not self.broken_models
+
+
+class Runner:
+    """Asks every model every planned question and appends the answers to the run folder."""
+
+    def __init__(
+        self, folder: RunFolder, decoding: Decoding, open_engine: Callable[[str], Engine], listener: Listener
+    ) -> None:
+        self.folder = folder
+        self.decoding = decoding
+        self.open_engine = open_engine
+        self.listener = listener
+
+    def run(self, models: Sequence[str], questions: Sequence[PlannedQuestion], retry_failed: bool = False) -> Outcome:
+        """Ask what is not answered yet. A model that cannot be used is reported; the others go on."""
+        asked, broken = 0, {}
+        for model in models:
+            try:
+                asked += self._ask_model(model, questions, retry_failed)
+            except AdapterError as error:
+                self.listener.end()
+                broken[model] = str(error)
+        failed = sum(self._failures(model, planned) for model in models for planned in questions)
+        return Outcome(asked=asked, failed=failed, broken_models=broken)
+
+    def _ask_model(self, model: str, questions: Sequence[PlannedQuestion], retry_failed: bool) -> int:
+        engine: Engine | None = None
+        asked = 0
+        for planned in questions:
+            name = planned.question.name
+            pending = self._pending(model, planned, retry_failed)
+            total = len(unique(planned.cases))
+            self.listener.begin(model, name, total, total - len(pending))
+            asked += self._store_unreadable(model, name, [case for case in pending if case.error])
+            readable = [case for case in pending if not case.error]
+            if readable:
+                engine = engine or self.open_engine(model)
+                asked += self._ask(engine, model, name, readable)
+            self.listener.end()
+        return asked
+
+    def _pending(self, model: str, planned: PlannedQuestion, retry_failed: bool) -> list[Case]:
+        answered = self.folder.read_responses(model, planned.question.name)
+        done = {key for key, row in answered.items() if not (retry_failed and row.finish == "failed")}
+        return [case for case in unique(planned.cases) if case.key not in done]
+
+    def _store_unreadable(self, model: str, question: str, cases: Sequence[Case]) -> int:
+        rows = [Response(key=c.key, sample_id=c.sample_id, finish="failed", error=c.error) for c in cases]
+        return self._append(model, question, rows)
+
+    def _ask(self, engine: Engine, model: str, question: str, cases: Sequence[Case]) -> int:
+        requests = [case.request() for case in sorted(cases, key=_length)]
+        batches = engine.generate(requests, self.decoding)
+        return sum(self._append(model, question, batch) for batch in batches)
+
+    def _append(self, model: str, question: str, rows: Sequence[Response]) -> int:
+        if rows:
+            self.folder.append_responses(model, question, rows)
+            self.listener.advance(len(rows))
+        return len(rows)
+
+    def _failures(self, model: str, planned: PlannedQuestion) -> int:
+        keys = {case.key for case in planned.cases}
+        rows = self.folder.read_responses(model, planned.question.name).values()
+        return sum(row.finish == "failed" for row in rows if row.key in keys)
+
+
+def _length(case: Case) -> tuple[int, int]:
+    """Orders by words and pixels, since equal lengths side by side waste no padding."""
+    width, height = case.size or (0, 0)
+    return len(case.text), width * height
