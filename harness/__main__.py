@@ -6,8 +6,6 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    # Set before torch or tokenizers are imported: more threads than cores make small models many times slower.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from harness.cli import app
     from harness.errors import HarnessError

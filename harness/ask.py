@@ -41,7 +41,10 @@ def ask_about(model: str, images: Sequence[Path], task: str, decoding: Decoding,
 
 def _distinct(task: str) -> list[Question]:
     """The task's questions, each wording once: FairFace and UTKFace ask for the age in the same way."""
-    return list({asked.prompt: asked for asked in reversed(questions_of([task]))}.values())[::-1]
+    first: dict[str, Question] = {}
+    for asked in questions_of([task]):
+        first.setdefault(asked.prompt, asked)
+    return list(first.values())
 
 
 def _request(path: Path, asked: Question, decoding: Decoding) -> Request:

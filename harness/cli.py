@@ -20,7 +20,11 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Face-perception benchmark for multimodal LLMs.\n\n"
     "Exit codes: 0 all answered, 2 a mistake in the command or its data, 3 finished with failures.",
-    epilog="First steps: [bold]python -m harness run --models all --tasks attr,agr,expr[/bold]",
+    epilog="Examples:\n\n"
+    "python -m harness run --models all --tasks attr,agr,expr\n\n"
+    "python -m harness ask llava-v1.5-7b portrait.jpg --task expr\n\n"
+    "echo 'The person is female.' | python -m harness parse fairface.gender\n\n"
+    "python -m harness COMMAND --help shows more.",
 )
 adapters_app = typer.Typer(no_args_is_help=True, help="Make and list adapters.")
 app.add_typer(adapters_app, name="adapters")

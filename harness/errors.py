@@ -1,7 +1,7 @@
 """Every error a user can meet, in one tree. Each message names the cause and the cure.
 
 HarnessError              exit code 2, one line, no traceback
-├── UnknownNameError           a model, task, space or option that does not exist
+├── UnknownNameError      a model, task, space or option that does not exist
 ├── ConfigError           options that contradict each other, or a malformed file of settings
 ├── DataError             a dataset that is absent, incomplete or holds an impossible value
 ├── ImageError            one image that cannot be read; the run goes on without it

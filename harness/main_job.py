@@ -71,7 +71,7 @@ def settings(options: Options) -> RunConfig:
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
-    models = model_names() if options.models == ("all",) else options.models
+    models = _all_models() if options.models == ("all",) else options.models
     questions_of(options.tasks)
     if not models or not options.tasks:
         raise ConfigError("a run needs at least one model and one task: --models all --tasks attr,agr,expr.")
@@ -85,6 +85,10 @@ def settings(options: Options) -> RunConfig:
         seed=options.seed,
         data_root=root or toy_root(limit or 1),
     )
+
+
+def _all_models() -> tuple[str, ...]:
+    return tuple(name for name in model_names() if spec(name).listed)
 
 
 def toy_root(faces: int) -> Path:

@@ -14,12 +14,12 @@ def show_models() -> None:
     """Every model with its checkpoint."""
     from adapters.registry import names, spec
 
-    table = Table("model", "checkpoint", "parameters", "licence", "miniature", title="Models")
+    table = Table("model", "checkpoint", "parameters", "licence", "miniature", "note", title="Models")
     for name in names():
         found = spec(name)
-        table.add_row(
-            name, found.repo or "", found.size or "", found.licence or "", "yes" if found.has_miniature else ""
-        )
+        size = f"{found.parameters}B" if found.parameters else ""
+        there = "yes" if (found.miniature / "config.json").is_file() else "no"
+        table.add_row(name, found.repo or "", size, found.licence, there if found.listed else "", found.note)
     Console().print(table)
 
 

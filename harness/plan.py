@@ -83,7 +83,10 @@ def request_key(pixels: str, text: str, decoding: Decoding) -> str:
 
 def unique(cases: Sequence[Case]) -> list[Case]:
     """The first case of each key: equal pixels under equal words are asked once."""
-    return list({case.key: case for case in reversed(cases)}.values())[::-1]
+    first: dict[str, Case] = {}
+    for case in cases:
+        first.setdefault(case.key, case)
+    return list(first.values())
 
 
 def _picture(ref: ImageRef) -> Picture | ImageError:

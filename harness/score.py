@@ -1,0 +1,134 @@
+"""Responses -> predictions -> one score per model and question. Pure: nothing here touches a model or a disk."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.errors import DataError, StoreError
+from harness.records import STATUSES, Prediction, Response, Sample, Score, Status
+from tasks import metrics
+from tasks.labels import LabelSpace, label_space
+from tasks.metrics import Answers, Attributes, Bools, Labels
+from tasks.parse import parse
+from tasks.registry import Question
+
+Pair = tuple[Sample, Prediction]
+
+
+def predict(response: Response, space: LabelSpace) -> Prediction:
+    """Turn a response into a prediction; a failed one is never parsed."""
+    asked = {"key": response.key, "sample_id": response.sample_id}
+    if response.finish == "failed":
+        return Prediction(status="failed", **asked)
+    return Prediction.model_validate({**parse(response.text, space, response.finish).model_dump(), **asked})
+
+
+def score(question: Question, model: str, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> Score:
+    """Score one model on one question.
+
+    What failed is not scored. What is not answered is scored as wrong; `answered` holds the metrics without it.
+
+    Raises:
+        StoreError: predictions and samples are not one to one.
+        DataError: a gold label is not in the question's label space.
+    """
+    space = label_space(question.space)
+    pairs = _pair(question, model, samples, predictions)
+    scored = [pair for pair in pairs if pair[1].status != "failed"]
+    answered = np.array([is_answered(prediction, space) for _, prediction in scored], dtype=bool)
+    answers = _answers(space, scored, answered)
+    return Score(
+        model=model,
+        question=question.name,
+        n=len(pairs),
+        scored=len(scored),
+        counts=_counts(predictions),
+        metrics=metrics.bootstrap(answers),
+        answered=metrics.metrics(metrics.subset(answers, answered)),
+        baseline=metrics.baseline(answers),
+        baseline_name=_baseline_name(space, answers),
+        **_attribute_rates(space, answers, scored),
+    )
+
+
+def is_answered(prediction: Prediction, space: LabelSpace) -> bool:
+    """Whether the reply says something that can be right: a label, or at least one attribute named."""
+    named = prediction.label is not None if space.kind != "attributes" else bool(prediction.yes or prediction.no)
+    return named and prediction.status in ("parsed", "truncated")
+
+
+def _counts(predictions: Sequence[Prediction]) -> dict[Status, int]:
+    found = Counter(prediction.status for prediction in predictions)
+    return {status: found[status] for status in STATUSES}
+
+
+def _pair(question: Question, model: str, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> list[Pair]:
+    """Each sample with its prediction, in the order of the samples."""
+    found = {prediction.sample_id: prediction for prediction in predictions}
+    wanted = {sample.id for sample in samples}
+    if len(found) != len(predictions) or len(wanted) != len(samples):
+        raise StoreError(f"{model} on {question.name}: a sample is there twice. Remove the doubled rows.")
+    if odd := sorted(wanted ^ set(found)):
+        raise StoreError(
+            f"{model} on {question.name}: {len(samples)} samples and {len(found)} predictions do not match, first at "
+            f"'{odd[0]}'. Resume the run, then score it again."
+        )
+    return [(sample, found[sample.id]) for sample in samples]
+
+
+def _answers(space: LabelSpace, scored: Sequence[Pair], answered: Bools) -> Answers:
+    position = {label: index for index, label in enumerate(space.labels)}
+    if space.kind == "attributes":
+        return _attributes(space, position, scored, answered)
+    gold = [_known(space, position, sample, str(sample.gold)) for sample, _ in scored]
+    said = [
+        position[prediction.label] if told and prediction.label is not None else -1
+        for (_, prediction), told in zip(scored, answered, strict=True)
+    ]
+    return Labels(np.array(gold, dtype=np.int64), np.array(said, dtype=np.int64), len(position))
+
+
+def _attributes(space: LabelSpace, position: Mapping[str, int], scored: Sequence[Pair], answered: Bools) -> Attributes:
+    truth, mask, said = (np.zeros((len(scored), len(position)), dtype=bool) for _ in range(3))
+    for row, (sample, prediction) in enumerate(scored):
+        if isinstance(sample.gold, str):
+            raise DataError(f"sample {sample.id}: gold '{sample.gold}' is one label, {space.name} wants attributes.")
+        columns = [_known(space, position, sample, label) for label in sample.gold]
+        mask[row, columns] = True
+        truth[row, columns] = list(sample.gold.values())
+        said[row, [position[label] for label in prediction.yes]] = True
+    return Attributes(truth, mask, said, answered)
+
+
+def _known(space: LabelSpace, position: Mapping[str, int], sample: Sample, label: str) -> int:
+    if label not in position:
+        raise DataError(f"sample {sample.id}: gold '{label}' is no label of {space.name}: {', '.join(position)}.")
+    return position[label]
+
+
+def _baseline_name(space: LabelSpace, answers: Answers) -> str:
+    if isinstance(answers, Attributes):
+        return "all negative"
+    if not len(answers.gold):
+        return "majority label"
+    return f"majority label ({space.labels[metrics.majority(answers.gold, answers.classes)]})"
+
+
+def _attribute_rates(space: LabelSpace, answers: Answers, scored: Sequence[Pair]) -> dict[str, float | None]:
+    """Coverage and contradiction rates, which only attribute spaces have."""
+    if isinstance(answers, Labels) or not scored:
+        return {}
+    position = {label: index for index, label in enumerate(space.labels)}
+    pairs = [(position[first], position[second]) for first, second in space.exclusive]
+    contradicts = np.array([bool(prediction.contradictions) for _, prediction in scored], dtype=bool)
+    return {
+        "coverage": float(answers.mask.mean()),
+        "contradiction_rate": _mean(contradicts[answers.answered]),
+        "gold_contradiction_rate": metrics.contradiction_rate(answers.truth, pairs),
+    }
+
+
+def _mean(values: npt.NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if len(values) else None

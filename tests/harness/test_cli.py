@@ -1,0 +1,133 @@
+"""The command line as a user meets it: exit codes, sentences, and no torch where none is needed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FACES = ROOT.parent / "shared" / "faces"
+WITHOUT_TORCH = """
+import runpy, sys
+sys.argv = ["harness", *sys.argv[1:]]
+try:
+    runpy.run_module("harness", run_name="__main__")
+except SystemExit as end:
+    assert not end.code, end.code
+heavy = {"torch", "transformers", "torchvision"} & set(sys.modules)
+assert not heavy, heavy
+"""
+
+
+def harness(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "harness", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250)
+
+
+def without_torch(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the echo model over all ten questions, with one broken image."""
+    base = tmp_path_factory.mktemp("cli")
+    from tasks.toy import write_toy
+
+    write_toy(base / "data", test=3, train=0, seed=5)
+    broken = next((base / "data" / "fairface").rglob("val/*.jpg"))
+    broken.write_bytes(broken.read_bytes()[:200])
+    done = harness("run", "--models", "echo", "--data", base / "data", "--out", base / "run")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "3 questions have no answer" in done.stdout
+    return base / "run"
+
+
+def test_one_bad_image_is_three_failed_rows_and_the_rest_is_there(finished: Path):
+    rows = [
+        json.loads(line)
+        for file in sorted((finished / "responses" / "echo").glob("*.jsonl"))
+        for line in file.read_text().splitlines()
+    ]
+    failed = [row for row in rows if row["finish"] == "failed"]
+    assert len(rows) == 30
+    assert len(failed) == 3
+    assert all("cannot be read" in row["error"] for row in failed)
+
+
+def test_counts_in_the_scores_sum_to_n(finished: Path):
+    scores = json.loads((finished / "scores.json").read_text())
+    assert len(scores) == 10
+    assert all(sum(row["counts"].values()) == row["n"] == 3 for row in scores)
+    assert [row["scored"] for row in scores if row["question"].startswith("fairface")] == [2, 2, 2]
+
+
+def test_the_same_command_asks_nothing_again(finished: Path):
+    data = json.loads((finished / "run.json").read_text())["data_root"]
+    again = harness("run", "--models", "echo", "--data", data, "--out", finished)
+    assert again.returncode == 3
+    assert "asked 0 questions" in again.stdout
+
+
+def test_other_settings_do_not_mix_with_a_run(finished: Path):
+    data = json.loads((finished / "run.json").read_text())["data_root"]
+    other = harness("run", "--models", "echo", "--data", data, "--out", finished, "--max-new-tokens", "7")
+    assert other.returncode == 2
+    assert "other settings" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+def test_score_and_report_run_again_without_torch(finished: Path):
+    before = (finished / "scores.json").read_text()
+    (finished / "scores.json").unlink()
+    assert without_torch("score", finished).stderr == ""
+    assert (finished / "scores.json").read_text() == before
+    (finished / "report" / "index.html").unlink()
+    assert without_torch("report", finished).stderr == ""
+    assert "<html" in (finished / "report" / "index.html").read_text()
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["tasks"], ["models"], ["parse", "expw"]])
+def test_light_commands_do_not_import_torch(words: list[str]):
+    done = without_torch(*words, stdin="happy\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["run", "--models", "qwen25-vl"], "Did you mean 'qwen2.5-vl-7b'?"),
+        (["run", "--tasks", "atr"], "Did you mean 'attr'?"),
+        (["run", "--profile", "papr"], "Did you mean 'paper'?"),
+        (["run", "--profile", "paper"], "docs/datasets.md"),
+        (["run", "--models", ","], "at least one model"),
+        (["parse", "celebA40"], "Did you mean 'celeba'?"),
+        (["score", "nowhere"], "is not a run folder"),
+        (["report", "nowhere"], "is not a run folder"),
+        (["ask", "echo", "nowhere.jpg"], "does not exist"),
+        (["ask", "llava"], "IMAGE"),
+    ],
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(words: list[str], sentence: str):
+    done = harness(*words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_parse_reads_lines_and_writes_json():
+    done = harness("parse", "fairface.gender", stdin="The person is female.\nA young man\n")
+    assert [json.loads(line)["label"] for line in done.stdout.splitlines()] == ["Female", "Male"]
+
+
+@pytest.mark.skipif(not FACES.is_dir(), reason="../shared/faces is not here")
+def test_ask_about_a_photograph():
+    portrait = next((FACES / "us_congress_pd").glob("*.jpg"))
+    done = harness("ask", "echo", portrait, "--task", "agr")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("prompt  ") == 3
+    assert done.stdout.count("status  ") == 3

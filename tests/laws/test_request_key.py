@@ -1,0 +1,75 @@
+"""Law: a request's key ignores the path and changes with one pixel, one word or one setting."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from harness.images import digest
+from harness.plan import Planner, request_key, unique
+from harness.records import Decoding, ImageRef, Request, Sample
+from tasks.registry import question
+from tests.fakes import case
+
+GENDER = question("fairface.gender")
+
+
+def plan_one(path: Path, decoding: Decoding | None = None) -> str:
+    planner = Planner(path.parent, decoding or Decoding(), limit=None, seed=0)
+    sample = Sample(id=path.name, image=ImageRef(path=path), gold="Female")
+    planner._read_all([sample.image])
+    return planner._case(sample, GENDER.render()).key
+
+
+def test_the_path_does_not_matter(tmp_path: Path):
+    image = Image.effect_noise((16, 16), 50).convert("RGB")
+    for name in ("25_1_2_leaky_label.png", "other.png"):
+        image.save(tmp_path / name)
+    assert plan_one(tmp_path / "25_1_2_leaky_label.png") == plan_one(tmp_path / "other.png")
+
+
+@given(x=st.integers(0, 15), y=st.integers(0, 11), channel=st.integers(0, 2), change=st.integers(1, 255))
+def test_one_pixel_matters(x: int, y: int, channel: int, change: int):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    before = digest(Image.fromarray(pixels))
+    pixels[y, x, channel] = (int(pixels[y, x, channel]) + change) % 256
+    assert digest(Image.fromarray(pixels)) != before
+
+
+@given(st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), min_size=2, max_size=2, unique=True))
+def test_pixels_and_words_do_not_run_into_each_other(pairs: list[tuple[str, str]]):
+    first, second = (request_key(pixels.replace("\0", ""), text, Decoding()) for pixels, text in pairs)
+    assert (first == second) == (
+        (pairs[0][0].replace("\0", ""), pairs[0][1]) == (pairs[1][0].replace("\0", ""), pairs[1][1])
+    )
+
+
+@pytest.mark.parametrize(
+    "other", [Decoding(max_new_tokens=9), Decoding(temperature=0.5), Decoding(stop=("\n",)), Decoding(seed=1)]
+)
+def test_decoding_matters(other: Decoding):
+    assert request_key("p", "w", Decoding()) != request_key("p", "w", other)
+
+
+def test_a_repaired_image_is_a_new_request(tmp_path: Path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"broken")
+    broken = plan_one(path)
+    Image.new("RGB", (4, 4)).save(path)
+    assert plan_one(path) != broken
+
+
+def test_a_request_holds_no_gold_label():
+    assert not {"gold", "label", "group"} & set(Request.model_fields)
+    assert set(case(0).request().model_dump()) == {"key", "sample_id", "image", "text"}
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_unique_keeps_the_first_of_each_key_in_order(numbers: list[int]):
+    rows = [case(n).model_copy(update={"sample_id": str(place)}) for place, n in enumerate(numbers)]
+    kept = unique(rows)
+    assert [row.key for row in kept] == list(dict.fromkeys(row.key for row in rows))
+    assert all(row is next(first for first in rows if first.key == row.key) for row in kept)
