@@ -1,0 +1,155 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from harness.errors import DataError, StoreError
+from harness.records import METRICS, ImageRef, Prediction, Response, Sample
+from harness.score import is_answered, predict, score
+from tasks.labels import label_space
+from tasks.registry import question
+
+GENDER, CELEBA = question("fairface.gender"), question("celeba")
+NAMES = label_space("celeba").labels
+
+
+def sample(number, gold):
+    return Sample(id=str(number), image=ImageRef(path=Path("x.jpg")), gold=gold)
+
+
+def said(number, label=None, status="parsed", **more):
+    return Prediction(key="k", sample_id=str(number), status=status, label=label, **more)
+
+
+def genders(*pairs):
+    """Score pairs of a gold label and a prediction's label or status."""
+    samples = [sample(number, gold) for number, (gold, _) in enumerate(pairs)]
+    predictions = [
+        said(number, answer) if answer in ("Male", "Female") else said(number, status=answer)
+        for number, (_, answer) in enumerate(pairs)
+    ]
+    return score(GENDER, "echo", samples, predictions[::-1])
+
+
+def attributes(*rows):
+    """Score pairs of gold and prediction over all 40 attributes, of which gold names the positive ones."""
+    samples = [sample(number, {name: name in gold for name in NAMES}) for number, (gold, _) in enumerate(rows)]
+    return score(CELEBA, "echo", samples, [said(number, **answer) for number, (_, answer) in enumerate(rows)])
+
+
+def values(found):
+    return {name: estimate.value for name, estimate in found.metrics.items()}
+
+
+def test_one_label():
+    found = genders(("Male", "Male"), ("Male", "Female"), ("Female", "Female"), ("Male", "Male"))
+    assert (found.n, found.scored, found.counts["parsed"]) == (4, 4, 4)
+    assert values(found)["accuracy"] == 0.75
+    assert values(found)["f1"] == pytest.approx(f1_score([0, 0, 1, 0], [0, 1, 1, 0], average="macro"))
+    assert found.baseline_name == "majority label (Male)"
+    assert found.baseline["accuracy"] == 0.75
+    assert (found.coverage, found.contradiction_rate, found.gold_contradiction_rate) == (None, None, None)
+
+
+@pytest.mark.parametrize("status", ["ambiguous", "unparsed", "refused", "truncated"])
+def test_what_is_not_answered_is_wrong(status):
+    found = genders(("Male", "Male"), ("Female", status))
+    assert (found.n, found.scored, found.counts[status]) == (2, 2, 1)
+    assert values(found)["accuracy"] == 0.5
+    assert found.answered["accuracy"] == 1
+
+
+def test_what_failed_is_not_scored():
+    found = genders(("Male", "Male"), ("Female", "failed"), ("Female", "failed"))
+    assert (found.n, found.scored, found.counts["failed"]) == (3, 1, 2)
+    assert values(found) == dict.fromkeys(METRICS, 1.0)
+    assert found.baseline["accuracy"] == 1, "the baseline answers the same samples"
+
+
+def test_nothing_scored_invents_no_number():
+    found = genders(("Male", "failed"))
+    assert (found.metrics, found.answered, found.baseline) == ({}, {}, {})
+    found = genders(("Male", "refused"))
+    assert values(found)["accuracy"] == 0
+    assert found.answered == {}
+
+
+def test_a_label_counts_only_where_the_status_says_so():
+    space = label_space("fairface.gender")
+    assert is_answered(said(1, "Male", status="truncated"), space)
+    assert not is_answered(said(1, "Male", status="ambiguous"), space)
+    assert not is_answered(said(1, status="parsed"), space)
+
+
+def test_attributes():
+    found = attributes(
+        ({"Smiling", "Male"}, {"yes": ("Smiling",), "no": ("Bald",)}),
+        ({"Young"}, {"yes": ("Young", "Bangs"), "status": "truncated"}),
+    )
+    assert values(found)["accuracy"] == pytest.approx(78 / 80)
+    assert values(found)["precision"] == pytest.approx((1 + 1 / 2) / 2)
+    assert values(found)["recall"] == pytest.approx((1 / 2 + 1) / 2)
+    assert values(found)["f1"] == pytest.approx(2 / 3)
+    assert (found.coverage, found.baseline_name) == (1, "all negative")
+    assert found.baseline == {"accuracy": pytest.approx(77 / 80), "precision": 0, "recall": 0, "f1": 0}
+
+
+@pytest.mark.parametrize("answer", [{"status": "refused"}, {"status": "parsed"}, {"status": "unparsed", "yes": NAMES}])
+def test_an_image_without_answer_has_all_cells_wrong(answer):
+    found = attributes(({"Smiling"}, {"yes": ("Smiling",)}), ({"Smiling"}, answer))
+    assert values(found) == dict.fromkeys(METRICS, 0.5)
+    assert found.answered == dict.fromkeys(METRICS, 1.0)
+
+
+def test_undefined_cells_are_not_scored():
+    samples = [sample(0, {"Smiling": True, "Male": False})]
+    found = score(CELEBA, "echo", samples, [said(0, yes=("Smiling", "Bald"))])
+    assert values(found) == dict.fromkeys(METRICS, 1.0)
+    assert found.coverage == pytest.approx(2 / 40)
+
+
+def test_contradictions_of_model_and_gold():
+    rows = [
+        ({"Bald", "Bangs"}, {"yes": ("Bald",)}),
+        ({"Bald"}, {"yes": ("No_Beard", "Goatee"), "contradictions": (("No_Beard", "Goatee"),)}),
+        ({"Bald"}, {"yes": ("Bald",)}),
+        ({"Bald"}, {"status": "refused"}),
+    ]
+    found = attributes(*rows)
+    assert found.gold_contradiction_rate == 1 / 4
+    assert found.contradiction_rate == pytest.approx(1 / 3), "of the answered replies"
+
+
+def test_samples_and_predictions_must_match():
+    samples = [sample(0, "Male"), sample(1, "Male")]
+    with pytest.raises(StoreError, match=r"2 samples and 1 predictions.*'1'"):
+        score(GENDER, "echo", samples, [said(0, "Male")])
+    with pytest.raises(StoreError, match="twice"):
+        score(GENDER, "echo", samples, [said(0, "Male"), said(0, "Male")])
+
+
+@pytest.mark.parametrize(("asked", "gold"), [(GENDER, "Man"), (CELEBA, {"Beard": True}), (CELEBA, "Male")])
+def test_gold_outside_the_space_is_an_error(asked, gold):
+    with pytest.raises(DataError, match=r"sample 0: gold '(Man|Beard|Male)'"):
+        score(asked, "echo", [sample(0, gold)], [said(0)])
+
+
+def test_a_failed_response_is_never_parsed():
+    response = Response(key="k", sample_id="7", text="Male", finish="failed", error="out of memory")
+    assert predict(response, label_space("fairface.gender")) == said(7, status="failed")
+
+
+def test_a_reply_is_parsed():
+    found = predict(Response(key="k", sample_id="7", text="Female", finish="stop"), label_space("fairface.gender"))
+    assert (found.key, found.sample_id, found.status, found.label) == ("k", "7", "parsed", "Female")
+
+
+def test_gold_against_gold_scores_one_on_every_space():
+    rng = np.random.default_rng(0)
+    labels = label_space("fairface.race").labels
+    golds = [labels[number] for number in rng.integers(0, len(labels), 30)]
+    samples = [sample(number, gold) for number, gold in enumerate(golds)]
+    found = score(question("fairface.race"), "echo", samples, [said(n, gold) for n, gold in enumerate(golds)])
+    assert values(found) == dict.fromkeys(METRICS, 1.0)
+    assert {(estimate.low, estimate.high) for estimate in found.metrics.values()} == {(1.0, 1.0)}

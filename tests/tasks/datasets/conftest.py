@@ -1,0 +1,21 @@
+"""A writer of tiny official layouts: label files by hand, images as empty files, since loaders never open one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """write("a/b.txt", "text") or write("a/b.jpg") below tmp_path; returns tmp_path. Bytes are written as they are."""
+
+    def put(name: str, content: str | bytes = b"") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return tmp_path
+
+    return put
