@@ -28,7 +28,8 @@ class RunConfig(Record):
 
     profile: str
     tasks: tuple[str, ...]
-    models: tuple[str, ...]
+    models: dict[str, str]
+    """Name -> fingerprint of its checkpoint."""
     decoding: Decoding
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from adapters.registry import ModelSpec, spec
 from adapters.registry import names as model_names
+from harness.checkpoints import fingerprint
 from harness.config import RunConfig, cache_folder, data_root, profile
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
@@ -71,7 +72,8 @@ def settings(options: Options) -> RunConfig:
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
-    models = _all_models() if options.models == ("all",) else options.models
+    names = _all_models() if options.models == ("all",) else options.models
+    models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
     questions_of(options.tasks)
     if not models or not options.tasks:
         raise ConfigError("a run needs at least one model and one task: --models all --tasks attr,agr,expr.")
@@ -119,7 +121,7 @@ def _ask(
 
     with ProgressListener(console) as listener:
         runner = Runner(folder, config.decoding, engine_of, listener)
-        return runner.run(config.models, planned, options.retry_failed)
+        return runner.run(tuple(config.models), planned, options.retry_failed)
 
 
 def _conclude(outcome: Outcome, folder: RunFolder, page: Path, console: Console) -> None:

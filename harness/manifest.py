@@ -23,6 +23,12 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     protocol = config.protocol()
     if earlier and earlier.get("protocol") != protocol:
         raise StoreError(_difference(folder.path, earlier.get("protocol") or {}, protocol))
+    checkpoints = earlier.get("checkpoints", {})
+    if changed := [name for name, found in config.models.items() if checkpoints.get(name, found) != found]:
+        raise StoreError(
+            f"{folder.path} holds answers of other weights of {', '.join(changed)}. "
+            "Answers of different weights do not mix: choose another folder with --out."
+        )
     questions = {row["name"]: row for row in earlier.get("questions", [])}
     questions |= {item.question.name: item.question.model_dump(mode="json") for item in planned}
     prompts = {item.question.name: item.prompt.model_dump(mode="json") for item in planned}
@@ -32,6 +38,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "name": folder.path.name,
             "profile": config.profile,
             "models": list(dict.fromkeys([*earlier.get("models", []), *config.models])),
+            "checkpoints": checkpoints | config.models,
             "tasks": list(dict.fromkeys([*earlier.get("tasks", []), *config.tasks])),
             "questions": list(questions.values()),
             "prompts": earlier.get("prompts", {}) | prompts,

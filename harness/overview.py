@@ -38,9 +38,13 @@ def show_scores(scores: Sequence[Score]) -> None:
     heads = ("question", "model", *METRICS, "baseline", "answered")
     table = Table(*heads, title="Scores in percent; baseline is the accuracy of the constant answer")
     for row in scores:
-        numbers = (f"{100 * row.metrics[name].value:.1f}" for name in METRICS)
-        table.add_row(row.question, row.model, *numbers, f"{100 * row.baseline['accuracy']:.1f}", _answered(row))
+        numbers = [_percent(row.metrics[name].value if name in row.metrics else None) for name in METRICS]
+        table.add_row(row.question, row.model, *numbers, _percent(row.baseline.get("accuracy")), _answered(row))
     Console().print(table)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def _answered(row: Score) -> str:

@@ -1,23 +1,49 @@
-"""Engines: what answers requests. All are interchangeable behind one method; torch is imported only by `open_engine`."""
+"""Engines answer requests with a model. This module imports no torch: `open_engine` does, when it is called."""
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import cast
 
-from harness.records import Decoding, Record, Request, Response
+from pydantic import Field
+
+from adapters.base import Engine, Profile
+from adapters.registry import ModelSpec
+from harness.errors import AdapterError
+from harness.records import Record
+
+__all__ = ["Engine", "EngineOptions", "open_engine"]
 
 
 class EngineOptions(Record):
-    """How a model is run; none of it may change an answer, beyond rounding."""
+    """How a model is run, as far as it should not change the answers."""
 
-    profile: str = "tiny"
+    profile: Profile = "tiny"
+    """Which weights and which protocol: the miniature (tiny) or the published checkpoint (paper)."""
     device: str = "auto"
+    """"auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ..."""
     dtype: str = "auto"
-    batch_size: int | None = None
-    """None takes the adapter's default."""
+    """"auto" (float32 on a CPU, bfloat16 on CUDA), "float32", "bfloat16", "float16"."""
+    batch_size: int | None = Field(default=None, ge=1)
+    """None takes the one of the model list."""
 
 
-class Engine(Protocol):
-    """What answers requests: HF transformers, echo, later vLLM and endpoints."""
+def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine:
+    """Load a model and put it behind an engine.
 
-    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Response]]:
-        """Yield the responses batch by batch, each as soon as it is complete."""
+    Raises:
+        AdapterError: the model cannot be found or loaded, or its tokenizer would change the text.
+    """
+    options = options or EngineOptions()
+    adapter = spec.load()
+    place = (options.device, options.dtype, spec.protocol.get(options.profile, {}))
+    if hasattr(adapter, "generate"):
+        return cast(Engine, adapter(spec.source(options.profile), *place))
+    if not hasattr(adapter, "answer"):
+        raise AdapterError(f"{spec.adapter} has neither 'answer' nor 'generate': see docs/adding-a-model.md")
+
+    from harness.engines.hf import HFEngine
+    from harness.engines.quiet import quiet
+    from harness.engines.threads import set_threads
+
+    quiet()
+    model = adapter(spec.source(options.profile), *place)
+    set_threads(getattr(model, "parameters", 0))
+    return HFEngine(model, options.batch_size or spec.batch_size[options.profile])

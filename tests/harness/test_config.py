@@ -11,7 +11,13 @@ from harness.records import Decoding
 
 
 def settings(**changed: object) -> RunConfig:
-    values = {"profile": "tiny", "tasks": ("attr",), "models": ("a",), "decoding": Decoding(), "data_root": Path("d")}
+    values = {
+        "profile": "tiny",
+        "tasks": ("attr",),
+        "models": {"a": "weights 1"},
+        "decoding": Decoding(),
+        "data_root": Path("d"),
+    }
     return RunConfig.model_validate(values | changed)
 
 
@@ -20,7 +26,8 @@ def settings(**changed: object) -> RunConfig:
     [
         {"profile": "paper"},
         {"tasks": ("agr",)},
-        {"models": ("b",)},
+        {"models": {"b": "weights 1"}},
+        {"models": {"a": "weights 2"}},
         {"decoding": Decoding(seed=1)},
         {"limit": 5},
         {"seed": 3},
@@ -33,7 +40,7 @@ def test_each_setting_has_its_own_folder(changed: dict[str, object]):
 
 
 def test_models_and_tasks_may_share_a_folder():
-    assert settings(models=("b",), tasks=("expr",)).protocol() == settings().protocol()
+    assert settings(models={"b": "x"}, tasks=("expr",)).protocol() == settings().protocol()
     assert settings(limit=5).protocol() != settings().protocol()
 
 

@@ -1,0 +1,173 @@
+"""The transformers engine: cuts batches, prepares them ahead of the model, and survives what can go wrong.
+
+Images of the next batches are read and preprocessed in worker threads while the model answers the current one. A
+batch that does not fit into memory, or that one bad image breaks, is halved until the rest is answered; what cannot be
+answered alone is a failed response with the message.
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from PIL import Image
+
+from adapters.base import Model, Reply
+from harness import images
+from harness.errors import AdapterError, ImageError
+from harness.records import Decoding, Request, Response
+
+AHEAD = 3
+"""Batches prepared before they are needed: enough to hide a slow image, few enough for the memory."""
+PATIENCE = 8
+"""So many failures in a row with the same message are no bad images but a bug."""
+_CPU_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+
+
+@dataclass
+class _Item:
+    """A request with its picture, or with the reason why there is none."""
+
+    request: Request
+    image: Image.Image | None = None
+    error: Exception | None = None
+
+
+@dataclass
+class _Batch:
+    """Items, and the tensors of those that have a picture; without tensors they are made again when needed."""
+
+    items: list[_Item]
+    tensors: Any = None
+
+    @property
+    def good(self) -> list[_Item]:
+        return [item for item in self.items if item.image is not None]
+
+
+class HFEngine:
+    """Answers requests with a model on this machine.
+
+    Args:
+        model: an adapter; see adapters/base.py.
+        batch_size: requests a batch at most; falls when memory runs out and stays there.
+        workers: threads that read and preprocess images.
+    """
+
+    def __init__(self, model: Model, batch_size: int = 8, workers: int = 2) -> None:
+        self.model = model
+        self.batch_size = batch_size
+        self.workers = workers
+        self._answered = 0
+        self._failures: deque[str] = deque(maxlen=PATIENCE)
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Response]]:
+        """One list of responses per batch, in the order of the requests.
+
+        Raises:
+            AdapterError: every request fails in the same way, or a question holds a special token of the model.
+        """
+        pool = ThreadPoolExecutor(self.workers, "images", initializer=torch.set_num_threads, initargs=(1,))
+        waiting: deque[Future[_Batch]] = deque()
+        position = 0
+        try:
+            while position < len(requests) or waiting:
+                while position < len(requests) and len(waiting) < AHEAD:
+                    cut = requests[position : position + self.batch_size]
+                    waiting.append(pool.submit(self._prepare, cut))
+                    position += len(cut)
+                yield self._answer(waiting.popleft().result(), decoding)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _prepare(self, requests: Sequence[Request]) -> _Batch:
+        batch = _Batch([self._read(request) for request in requests])
+        try:
+            batch.tensors = self._tensors(batch.good)
+        except AdapterError:
+            raise
+        except Exception:  # noqa: BLE001 - it is met again when the batch is answered, and dealt with there
+            batch.tensors = None
+        return batch
+
+    def _read(self, request: Request) -> _Item:
+        try:
+            return _Item(request, self.model.image(images.read(request.image)))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one image must not stop the others
+            return _Item(request, error=error)
+
+    def _tensors(self, items: list[_Item]) -> Any:
+        pictures = [item.image for item in items if item.image is not None]
+        return self.model.batch(pictures, [item.request.text for item in items]) if items else None
+
+    def _answer(self, batch: _Batch, decoding: Decoding) -> list[Response]:
+        started = time.perf_counter()
+        replies = iter(self._ask(batch.good, batch.tensors, decoding))
+        results = [self._unread(item.error) if item.error else next(replies) for item in batch.items]
+        seconds = (time.perf_counter() - started) / len(batch.items)
+        return [_response(item.request, result, seconds) for item, result in zip(batch.items, results, strict=True)]
+
+    def _ask(self, items: list[_Item], tensors: Any, decoding: Decoding) -> list[Reply | Exception]:
+        """A reply per item, or the error it met when it was asked alone."""
+        if not items:
+            return []
+        try:
+            replies = self.model.answer(self._tensors(items) if tensors is None else tensors, decoding)
+            self._failures.clear()
+            self._answered += len(replies)
+            return list(replies)
+        except AdapterError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a model may raise anything; asked alone, it becomes a failed row
+            full = out_of_memory(error)
+            if len(items) == 1:
+                return [self._alone(error, full)]
+        # Out here the traceback, and with it the tensors of the failed attempt, is gone.
+        del tensors
+        half = (len(items) + 1) // 2
+        if full:
+            self._shrink(half)
+        return self._ask(items[:half], None, decoding) + self._ask(items[half:], None, decoding)
+
+    def _shrink(self, size: int) -> None:
+        self.batch_size = min(self.batch_size, size)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _alone(self, error: Exception, full: bool = False) -> Exception:
+        """Note a failure at size one, and give up when there is nothing but failures of one kind.
+
+        Large images stand together, so many may run out of memory in a row; that is a bug only if nothing ever fitted.
+        """
+        self._failures.append("out of memory" if full else _sentence(error))
+        same = len(self._failures) == PATIENCE and len(set(self._failures)) == 1
+        if same and not (full and self._answered):
+            raise AdapterError(
+                f"the last {PATIENCE} requests all failed in the same way, so the run stops: {_sentence(error)}"
+            ) from error
+        return error.with_traceback(None)
+
+    def _unread(self, error: Exception) -> Exception:
+        return error if isinstance(error, ImageError) else self._alone(error)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether an error says that memory ran out, on the accelerator or on the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _CPU_MEMORY)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, ImageError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".strip().splitlines()[0]
+
+
+def _response(request: Request, result: Reply | Exception, seconds: float) -> Response:
+    if isinstance(result, Exception):
+        return Response(key=request.key, sample_id=request.sample_id, finish="failed", error=_sentence(result))
+    return Response(key=request.key, sample_id=request.sample_id, seconds=seconds, **result.model_dump())

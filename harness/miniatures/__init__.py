@@ -1,0 +1,1 @@
+"""Miniatures: small real instances of the architectures, trained on the drawn toy faces."""

@@ -1,0 +1,120 @@
+"""Train and evaluate miniatures: `python -m harness.miniatures train NAME`, then `evaluate NAME`."""
+
+import argparse
+import hashlib
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.registry import MINIATURES
+from harness.errors import HarnessError
+from harness.miniatures import build, card, corpus, evaluate, train
+from harness.miniatures.corpus import Lesson
+from tasks import toy
+
+TRAIN_SEED, TEST_SEED = 1, 2
+TEST_FACES = 200
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    try:
+        _train(options) if options.command == "train" else _evaluate(options)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness.miniatures", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command, words in (("train", "train a miniature and write its folder and card"), ("evaluate", "write its card anew")):
+        sub = commands.add_parser(command, help=words)
+        sub.add_argument("name", help=f"one of {', '.join(build.names())}")
+        sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
+        sub.add_argument("--out", type=Path, help="folder of the miniature (default adapters/miniatures/NAME)")
+        sub.add_argument("--cache", type=Path, default=_cache(), help="for faces and checkpoints (default %(default)s)")
+        sub.add_argument("--faces", type=int, default=TEST_FACES, help="test faces per dataset (default %(default)s)")
+        sub.add_argument("--scale", type=float, default=1.0, help="multiplies the recipe's steps (default 1)")
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    plan = build.recipe(options.name)["training"]
+    lessons = _lessons(options.cache, "train", plan["faces"], TRAIN_SEED)
+    started = time.monotonic()
+    built = train.train(options.name, lessons, _work(options), options.seed, options.scale)
+    minutes = round((time.monotonic() - started) / 60)
+    fresh = _out(options).with_name(f".{options.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    build.save(options.name, built, fresh)
+    _write_card(options, fresh, len(lessons), minutes)
+    shutil.rmtree(_out(options), ignore_errors=True)
+    os.replace(fresh, _out(options))
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    plan = build.recipe(options.name)["training"]
+    lessons = _lessons(options.cache, "train", plan["faces"], TRAIN_SEED)
+    _write_card(options, _out(options), len(lessons), 0)
+
+
+def _write_card(options: argparse.Namespace, folder: Path, lessons: int, minutes: int) -> None:
+    parts = build.recipe(options.name)
+    plan = parts["training"]
+    adapter = evaluate.load(options.name, folder)
+    figures = evaluate.evaluate(adapter, _lessons(options.cache, "test", options.faces, TEST_SEED))
+    text = card.Card(
+        name=options.name,
+        base=parts["base"],
+        architecture=type(adapter.model).__name__,
+        weights=f"{sum(weight.numel() for weight in adapter.model.parameters()):,}",
+        command=f"python -m harness.miniatures train {options.name} --seed {options.seed}"
+        + (f" --scale {options.scale}" if options.scale != 1 else ""),
+        seed=options.seed,
+        train_faces=plan["faces"],
+        train_seed=TRAIN_SEED,
+        test_seed=TEST_SEED,
+        lessons=lessons,
+        tower_steps=int(plan["tower_steps"] * options.scale),
+        language_steps=int(plan["language_steps"] * options.scale),
+        minutes=minutes,
+        figures=figures,
+    ).text()
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    print(text)  # noqa: T201
+
+
+def _lessons(cache: Path, split: str, faces: int, seed: int) -> list[Lesson]:
+    """All questions about so many faces per dataset, drawn on first use."""
+    folder = cache / f"toy{toy.VERSION}-{split}-{faces}-{seed}"
+    counts = {"train": faces, "test": 1} if split == "train" else {"train": 1, "test": faces}
+    toy.write_toy(folder, seed=seed, **counts)
+    return corpus.lessons(folder, split)
+
+
+def _work(options: argparse.Namespace) -> Path:
+    """Checkpoints belong to one recipe, voice, seed and length: a changed recipe starts anew."""
+    recipe = (build.FOLDER / f"{options.name}.toml").read_bytes()
+    voice = (corpus.ANSWERS / f"{options.name}.toml").read_bytes() + (corpus.ANSWERS / "_parts.j2").read_bytes()
+    marks = recipe + voice + f"{options.seed} {options.scale} {toy.VERSION}".encode()
+    return options.cache / f"{options.name}-{hashlib.sha256(marks).hexdigest()[:12]}"
+
+
+def _out(options: argparse.Namespace) -> Path:
+    return options.out or MINIATURES / options.name
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "face-harness"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Recipes (recipes/NAME.toml) into an untrained model and its processor: real classes, real layout, a million weights."""
+
+import tomllib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    CLIPImageProcessor,
+    GenerationConfig,
+    LlavaOnevisionImageProcessor,
+    LlavaOnevisionProcessor,
+    LlavaOnevisionVideoProcessor,
+    LlavaProcessor,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    ProcessorMixin,
+    Qwen2_5_VLProcessor,
+    Qwen2VLImageProcessor,
+    Qwen2VLVideoProcessor,
+    SiglipImageProcessor,
+)
+
+from harness.errors import UnknownNameError
+
+FOLDER = Path(__file__).parent / "recipes"
+VOCABULARY = 720
+IMAGE_PROCESSORS = {
+    cls.__name__: cls
+    for cls in (CLIPImageProcessor, LlavaOnevisionImageProcessor, Qwen2VLImageProcessor, SiglipImageProcessor)
+}
+
+
+class Built(NamedTuple):
+    """An untrained model with the processor that feeds it."""
+
+    model: PreTrainedModel
+    processor: ProcessorMixin
+
+
+def names() -> tuple[str, ...]:
+    """All models that have a recipe."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+@cache
+def recipe(name: str) -> dict[str, Any]:
+    """The recipe of a miniature.
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+    """
+    if name not in names():
+        raise UnknownNameError.of("miniature", name, names(), "`python -m harness.miniatures --help`")
+    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+def build(name: str, texts: Iterable[str], seed: int) -> Built:
+    """A model with random weights; its tokens are learnt from `texts`."""
+    parts = recipe(name)
+    tokenizer = _tokenizer(parts["tokens"], texts)
+    torch.manual_seed(seed)
+    model = AutoModelForImageTextToText.from_config(_config(parts, tokenizer), dtype=torch.float32)
+    model.generation_config = _generation(parts, tokenizer)
+    return Built(model, _processor(parts, tokenizer))
+
+
+def save(name: str, built: Built, folder: Path) -> None:
+    """Write model and processor as the Hub has them: bfloat16, and the key names of the published checkpoint."""
+    folder.mkdir(parents=True, exist_ok=True)
+    built.processor.save_pretrained(folder)
+    built.model.generation_config.save_pretrained(folder)
+    config = built.model.config.to_dict() | {"architectures": [type(built.model).__name__], "dtype": "bfloat16"}
+    type(built.model.config).from_dict(config).save_pretrained(folder)
+    weights = {
+        _hub_key(key, recipe(name)["hub_keys"]): value.detach().to(torch.bfloat16).contiguous()
+        for key, value in built.model.state_dict().items()
+    }
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _hub_key(key: str, renames: dict[str, str]) -> str:
+    for old, new in renames.items():
+        if key.startswith(old):
+            return new + key.removeprefix(old)
+    raise ValueError(f"weight '{key}' has no name in the published layout: add it to [hub_keys] of the recipe")
+
+
+def _tokenizer(tokens: dict[str, Any], texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """Byte-level BPE: every text can be written, and the words of the task are one token each."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=tokens["special"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    backend.train_from_iterator(texts, trainer)
+    bos = tokens.get("bos")
+    if bos:
+        backend.post_processor = processors.TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, backend.token_to_id(bos))]
+        )
+    named = {f"{role}_token": tokens[role] for role in ("bos", "eos", "pad", "unk") if role in tokens}
+    return PreTrainedTokenizerFast(tokenizer_object=backend, padding_side="left", model_max_length=1024, **named)
+
+
+def _config(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> Any:
+    config = dict(parts["config"])
+    for field, value in config.items():
+        if field.endswith(("_token_index", "_token_id")):
+            config[field] = tokenizer.convert_tokens_to_ids(value)
+    config["text_config"] = config["text_config"] | {
+        "vocab_size": len(tokenizer),
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    return AutoConfig.for_model(**config)
+
+
+def _generation(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> GenerationConfig:
+    stops = [tokenizer.convert_tokens_to_ids(token) for token in parts["stop"]["tokens"]]
+    return GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=stops, pad_token_id=tokenizer.pad_token_id, do_sample=False
+    )
+
+
+def _processor(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
+    settings = parts["image_processor_config"]
+    images = IMAGE_PROCESSORS[parts["image_processor"]](**settings)
+    options = parts["processor_config"]
+    if parts["processor"] == "llava":
+        return LlavaProcessor(images, tokenizer, **options)
+    if parts["processor"] == "llava_onevision":
+        video = LlavaOnevisionVideoProcessor(size=settings["size"])
+        return LlavaOnevisionProcessor(images, tokenizer, video, **options)
+    return Qwen2_5_VLProcessor(images, tokenizer, Qwen2VLVideoProcessor(**settings))

@@ -1,0 +1,235 @@
+"""The engine with a model that counts, runs out of memory or breaks on purpose."""
+
+import threading
+import time
+
+import pytest
+import torch
+from PIL import Image
+
+from adapters.base import Reply
+from harness.engines.hf import AHEAD, PATIENCE, HFEngine, out_of_memory
+from harness.errors import AdapterError
+from harness.records import Decoding, ImageRef, Request
+
+
+class Fake:
+    """Answers with the image's red value and the question; remembers the size of each batch and each thread."""
+
+    def __init__(self, room=99, poison=(), error=None, pause=0.0):
+        self.room, self.poison, self.pause = room, poison, pause
+        self.error = error or RuntimeError("bad pixels")
+        self.sizes, self.prepared, self.threads = [], [], set()
+
+    def image(self, image):
+        self.threads.add(threading.current_thread())
+        return image.resize((1, 1))
+
+    def batch(self, images, questions):
+        assert len(images) == len(questions)
+        self.prepared.append(len(images))
+        return [(image.getpixel((0, 0))[0], question) for image, question in zip(images, questions, strict=True)]
+
+    def answer(self, batch, decoding):
+        time.sleep(self.pause)
+        if len(batch) > self.room:
+            raise torch.OutOfMemoryError(f"tried to allocate {len(batch)} GiB")
+        if any(red in self.poison for red, _ in batch):
+            raise self.error
+        self.sizes.append(len(batch))
+        return [Reply(text=f"{red} {q}", finish="stop", prompt_tokens=3, new_tokens=2) for red, q in batch]
+
+
+@pytest.fixture
+def requests(tmp_path):
+    """Twenty pictures whose red value is their number."""
+
+    def one(number):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(path)
+        return Request(key=f"k{number}", sample_id=str(number), image=ImageRef(path=path), text=f"Q{number}")
+
+    return [one(number) for number in range(20)]
+
+
+def ask(engine, requests):
+    return [row for batch in engine.generate(requests, Decoding()) for row in batch]
+
+
+def answers(requests):
+    return [f"{r.sample_id} Q{r.sample_id}" for r in requests]
+
+
+def failed(rows):
+    return {row.sample_id: row.error for row in rows if row.finish == "failed"}
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 20, 50])
+@pytest.mark.parametrize("workers", [1, 4])
+def test_every_request_is_answered_once_and_in_order(requests, size, workers):
+    fake = Fake()
+    rows = ask(HFEngine(fake, size, workers), requests)
+    assert [row.key for row in rows] == [request.key for request in requests]
+    assert [row.text for row in rows] == answers(requests)
+    assert fake.sizes == [min(size, 20 - start) for start in range(0, 20, size)]
+    assert all(row.seconds is not None and row.prompt_tokens == 3 and row.new_tokens == 2 for row in rows)
+
+
+def test_no_request_no_batch():
+    assert ask(HFEngine(Fake()), []) == []
+
+
+def test_a_batch_is_yielded_before_the_next_is_asked(requests):
+    fake = Fake()
+    stream = HFEngine(fake, 4).generate(requests, Decoding())
+    assert [row.sample_id for row in next(stream)] == ["0", "1", "2", "3"]
+    assert fake.sizes == [4]
+    stream.close()
+    assert threading.active_count() < 10
+    assert not [t for t in threading.enumerate() if t.name.startswith("images")]
+
+
+def test_images_are_prepared_ahead_in_other_threads_but_not_without_bound(requests):
+    fake = Fake()
+    stream = HFEngine(fake, 2).generate(requests, Decoding())
+    next(stream)
+    deadline = time.monotonic() + 5
+    while len(fake.prepared) < AHEAD and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert len(fake.prepared) == AHEAD
+    assert threading.current_thread() not in fake.threads
+    stream.close()
+
+
+def test_preparing_costs_nothing_while_the_model_is_busy(requests):
+    class Slow(Fake):
+        def batch(self, images, questions):
+            time.sleep(0.03)
+            return super().batch(images, questions)
+
+    fake = Slow(pause=0.03)
+    started = time.perf_counter()
+    ask(HFEngine(fake, 2), requests)
+    assert time.perf_counter() - started < 0.9 * 10 * 0.06  # one after the other it would be 0.6 s
+
+
+@pytest.mark.parametrize("room", [1, 2, 3, 5])
+def test_out_of_memory_halves_the_batch_and_the_size_stays_down(requests, room):
+    fake = Fake(room=room)
+    engine = HFEngine(fake, 16)
+    rows = ask(engine, requests)
+    assert [row.text for row in rows] == answers(requests)
+    assert max(fake.sizes) <= room
+    assert engine.batch_size <= room
+    before = len(fake.sizes)
+    ask(engine, requests[:room])
+    assert fake.sizes[before:] in ([room], [engine.batch_size] * (room // engine.batch_size) + [1] * (room % 2))
+
+
+def test_what_does_not_fit_alone_is_a_failed_row(requests):
+    fake = Fake(poison={5}, error=torch.OutOfMemoryError("CUDA out of memory"))
+    rows = ask(HFEngine(fake, 8), requests)
+    assert failed(rows) == {"5": "OutOfMemoryError: CUDA out of memory"}
+    assert [row.text for row in rows if row.finish == "stop"] == answers([r for r in requests if r.sample_id != "5"])
+
+
+def test_many_large_images_in_a_row_may_run_out_of_memory(requests):
+    fake = Fake(poison=set(range(6, 20)), error=torch.OutOfMemoryError("no"))
+    assert len(failed(ask(HFEngine(fake, 4), requests))) == 14
+
+
+def test_a_model_that_never_fits_stops_the_run(requests):
+    with pytest.raises(AdapterError, match="all failed in the same way"):
+        ask(HFEngine(Fake(room=0), 4), requests)
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (torch.OutOfMemoryError("x"), True),
+        (MemoryError(), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate"), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."), True),
+        (RuntimeError("shape mismatch"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_what_counts_as_out_of_memory(error, full):
+    assert out_of_memory(error) is full
+
+
+def test_one_poisonous_image_kills_nothing_else(requests):
+    fake = Fake(poison={7, 12})
+    engine = HFEngine(fake, 8)
+    rows = ask(engine, requests)
+    assert failed(rows) == dict.fromkeys(["7", "12"], "RuntimeError: bad pixels")
+    assert sum(row.finish == "stop" for row in rows) == 18
+    assert engine.batch_size == 8  # not for want of memory
+
+
+def test_a_bug_stops_the_run_instead_of_failing_every_row(requests):
+    fake = Fake(poison=set(range(20)))
+    with pytest.raises(AdapterError, match=f"last {PATIENCE} requests.*bad pixels"):
+        ask(HFEngine(fake, 4), requests)
+
+
+def test_a_device_that_breaks_in_the_middle_stops_the_run(requests):
+    with pytest.raises(AdapterError):
+        ask(HFEngine(Fake(poison=set(range(6, 20))), 4), requests)
+
+
+def test_failures_that_differ_are_not_a_bug(requests):
+    class Moody(Fake):
+        def answer(self, batch, decoding):
+            raise ValueError(f"image {batch[0][0]}")
+
+    assert len(failed(ask(HFEngine(Moody(), 4), requests))) == 20
+
+
+def test_an_unreadable_image_is_one_failed_row(requests):
+    requests[2].image.path.write_bytes(b"\x89PNG broken")
+    requests[9].image.path.unlink()
+    fake = Fake()
+    rows = ask(HFEngine(fake, 5), requests)
+    assert set(failed(rows)) == {"2", "9"}
+    assert "does not exist" in failed(rows)["9"]
+    assert [row.sample_id for row in rows] == [r.sample_id for r in requests]
+    assert fake.sizes == [4, 4, 5, 5]
+
+
+def test_many_unreadable_images_are_no_bug(requests):
+    for request in requests:
+        request.image.path.unlink()
+    fake = Fake()
+    assert len(failed(ask(HFEngine(fake, 5), requests))) == 20
+    assert fake.sizes == []
+
+
+def test_a_broken_image_step_is_a_bug(requests):
+    class Typo(Fake):
+        def image(self, image):
+            return image.resized()
+
+    with pytest.raises(AdapterError, match="resized"):
+        ask(HFEngine(Typo(), 4), requests)
+
+
+def test_a_preprocessor_that_breaks_on_one_image_fails_that_row_only(requests):
+    class Picky(Fake):
+        def batch(self, images, questions):
+            if any(image.getpixel((0, 0))[0] == 11 for image in images):
+                raise ValueError("aspect ratio must be smaller than 200")
+            return super().batch(images, questions)
+
+    rows = ask(HFEngine(Picky(), 8), requests)
+    assert failed(rows) == {"11": "ValueError: aspect ratio must be smaller than 200"}
+
+
+def test_a_question_the_model_refuses_stops_the_run(requests):
+    class Strict(Fake):
+        def batch(self, images, questions):
+            raise AdapterError("the question contains '<image>'")
+
+    with pytest.raises(AdapterError, match="<image>"):
+        ask(HFEngine(Strict(), 4), requests)
