@@ -65,10 +65,10 @@ def run(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
 ) -> None:
     """Ask models about datasets, score the answers, write the report. The same command resumes."""
-    from harness.engines import EngineOptions
+    from harness.config import engine_options
     from harness.main_job import Options, main_job
 
-    engine = EngineOptions(profile=profile, device=device, dtype=dtype, batch_size=batch_size)
+    engine = engine_options(profile, device, dtype, batch_size)
     options = Options(
         models=_words(models), tasks=_words(tasks), data=data, out=out, limit=limit, seed=seed,
         max_new_tokens=max_new_tokens, temperature=temperature, engine=engine, retry_failed=retry_failed,
@@ -92,10 +92,10 @@ def ask(
 ) -> None:
     """Ask one model about your own photographs: prompt, verbatim answer, parsed labels."""
     from harness.ask import ask_about
-    from harness.engines import EngineOptions
+    from harness.config import engine_options
     from harness.records import Decoding
 
-    options = EngineOptions(profile=profile, device=device, dtype=dtype)
+    options = engine_options(profile, device, dtype)
     if not ask_about(model, images, task, Decoding(max_new_tokens=max_new_tokens), options):
         raise typer.Exit(EXIT_FAILURES)
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pydantic import Field
 
+from harness.engines import EngineOptions
 from harness.errors import ConfigError, UnknownNameError
 from harness.records import Decoding, Record
 
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 PROFILE_FILE = Path(__file__).with_name("profiles.toml")
 
 
@@ -61,6 +63,18 @@ def profile(name: str) -> Profile:
     if name not in profiles():
         raise UnknownNameError.of("profile", name, profiles(), "`python -m harness run --help`")
     return profiles()[name]
+
+
+def engine_options(profile_name: str, device: str, dtype: str, batch_size: int | None = None) -> EngineOptions:
+    """Options of the command line as a record.
+
+    Raises:
+        UnknownNameError: a profile or a dtype that does not exist.
+    """
+    if dtype not in DTYPES:
+        raise UnknownNameError.of("dtype", dtype, DTYPES, "`python -m harness run --help`")
+    values = {"profile": profile(profile_name).name, "device": device, "dtype": dtype, "batch_size": batch_size}
+    return EngineOptions.model_validate(values)
 
 
 def cache_folder() -> Path:

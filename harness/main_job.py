@@ -69,14 +69,14 @@ def settings(options: Options) -> RunConfig:
         UnknownNameError: a model, task or profile that does not exist.
         ConfigError: no model or task, or a profile without its data.
     """
+    questions_of(options.tasks)  # a misspelt task is met before any face is drawn
+    if not options.models or not options.tasks:
+        raise ConfigError("a run needs at least one model and one task: --models all --tasks attr,agr,expr.")
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
     names = _all_models() if options.models == ("all",) else options.models
     models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
-    questions_of(options.tasks)
-    if not models or not options.tasks:
-        raise ConfigError("a run needs at least one model and one task: --models all --tasks attr,agr,expr.")
     tokens = options.max_new_tokens or defaults.max_new_tokens
     return RunConfig(
         profile=defaults.name,
