@@ -1,0 +1,101 @@
+"""Toy faces: drawn, so that every label is known, and written to disk in the official layout of each dataset."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock
+
+from harness.errors import DataError, UnknownNameError
+from tasks.toy.gold import attributes
+from tasks.toy.layouts import LAYOUTS, Job, Layout, jobs
+from tasks.toy.traits import DATASETS, Split, ToyTraits, sample
+
+__all__ = ["ALL", "DRAWN", "VERSION", "ToyTraits", "sample", "write_toy"]
+
+VERSION = 1
+"""Raise it when any file that `write_toy` writes would change."""
+ALL = DATASETS
+DRAWN = frozenset(attributes(sample(0, "celeba", "train", 0)))
+"""The attributes, in CelebA's or MAAD's names, that a toy face can have; the others are never drawn."""
+
+_STAMP = "toy.json"
+_LOCK = ".toy.lock"
+_WORKERS = 2
+_FEW = 64
+"""So few pictures are drawn at once: starting processes would take longer."""
+
+
+def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[str] = ALL) -> Path:
+    """Write each dataset under out/<dataset>/ in its official layout; what is there already is left alone.
+
+    Args:
+        out: The data root.
+        test: The number of test faces of each dataset.
+        train: The number of training faces of each; CelebA has a tenth as many (of test, at least 1) to validate.
+        seed: Another seed gives other faces. The same seed, dataset, split and place give the same face always,
+            whatever the numbers.
+        datasets: Names from ALL.
+
+    Returns:
+        out.
+
+    Raises:
+        UnknownNameError: A dataset is none of ALL.
+        DataError: A folder is in the way which this function has not written.
+    """
+    sizes: dict[Split, int] = {"train": train, "val": max(1, test // 10), "test": test}
+    for dataset in datasets:
+        if dataset not in LAYOUTS:
+            raise UnknownNameError.of("toy dataset", dataset, LAYOUTS, "tasks.toy.ALL")
+        stamp = {"version": VERSION, "test": test, "train": train, "seed": seed}
+        folder = Path(out) / dataset
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.parent / _LOCK):
+            if not _is_written(folder, stamp):
+                _write(folder, LAYOUTS[dataset], jobs(dataset, sizes, seed), stamp)
+    return Path(out)
+
+
+def _is_written(folder: Path, stamp: dict[str, int]) -> bool:
+    note = folder / _STAMP
+    if note.exists():
+        return bool(json.loads(note.read_text(encoding="utf-8")) == stamp)
+    if folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder} holds files that are no toy faces; choose another folder for the toy faces.")
+    return False
+
+
+def _write(folder: Path, layout: Layout, pictures: list[Job], stamp: dict[str, int]) -> None:
+    """Write into a folder beside the wanted one and rename it, so that nobody ever reads half a dataset."""
+    draft = Path(mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        rows = _draw_all(draft, pictures)
+        layout.annotate(draft, list(zip(pictures, rows, strict=True)))
+        (draft / _STAMP).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
+        draft.chmod(0o755)  # mkdtemp's own is private
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draw_all(draft: Path, pictures: list[Job]) -> list[list[str]]:
+    draw = partial(_draw, draft)
+    if len(pictures) < _FEW:
+        return [draw(job) for job in pictures]
+    # A fork needs no importable main module, so notebooks and scripts without a guard work too; the children only draw.
+    context = get_context("fork" if sys.platform == "linux" else "spawn")
+    with ProcessPoolExecutor(_WORKERS, mp_context=context) as pool:
+        return list(pool.map(draw, pictures, chunksize=16))
+
+
+def _draw(draft: Path, job: Job) -> list[str]:
+    return LAYOUTS[job.dataset].draw(job, draft)
