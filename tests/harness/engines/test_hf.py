@@ -16,8 +16,8 @@ from harness.records import Decoding, ImageRef, Request
 class Fake:
     """Answers with the image's red value and the question; remembers the size of each batch and each thread."""
 
-    def __init__(self, room=99, poison=(), error=None, pause=0.0):
-        self.room, self.poison, self.pause = room, poison, pause
+    def __init__(self, room=99, poison=(), error=None):
+        self.room, self.poison = room, poison
         self.error = error or RuntimeError("bad pixels")
         self.sizes, self.prepared, self.threads = [], [], set()
 
@@ -31,7 +31,6 @@ class Fake:
         return [(image.getpixel((0, 0))[0], question) for image, question in zip(images, questions, strict=True)]
 
     def answer(self, batch, decoding):
-        time.sleep(self.pause)
         if len(batch) > self.room:
             raise torch.OutOfMemoryError(f"tried to allocate {len(batch)} GiB")
         if any(red in self.poison for red, _ in batch):
@@ -58,6 +57,13 @@ def ask(engine, requests):
 
 def answers(requests):
     return [f"{r.sample_id} Q{r.sample_id}" for r in requests]
+
+
+def eventually(holds):
+    deadline = time.monotonic() + 20
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return holds()
 
 
 def failed(rows):
@@ -93,25 +99,26 @@ def test_images_are_prepared_ahead_in_other_threads_but_not_without_bound(reques
     fake = Fake()
     stream = HFEngine(fake, 2).generate(requests, Decoding())
     next(stream)
-    deadline = time.monotonic() + 5
-    while len(fake.prepared) < AHEAD and time.monotonic() < deadline:
-        time.sleep(0.01)
+    assert eventually(lambda: len(fake.prepared) >= AHEAD)
     time.sleep(0.05)
     assert len(fake.prepared) == AHEAD
     assert threading.current_thread() not in fake.threads
     stream.close()
 
 
-def test_preparing_costs_nothing_while_the_model_is_busy(requests):
-    class Slow(Fake):
-        def batch(self, images, questions):
-            time.sleep(0.03)
-            return super().batch(images, questions)
+def test_the_next_batch_is_prepared_while_the_model_is_busy(requests):
+    """The model waits until the next batch is prepared: were they done in turn, it would wait in vain."""
 
-    fake = Slow(pause=0.03)
-    started = time.perf_counter()
-    ask(HFEngine(fake, 2), requests)
-    assert time.perf_counter() - started < 0.9 * 10 * 0.06  # one after the other it would be 0.6 s
+    in_time = []
+
+    class Waiting(Fake):
+        def answer(self, batch, decoding):
+            wanted = min(len(self.sizes) + 2, 5)
+            in_time.append(eventually(lambda: len(self.prepared) >= wanted))
+            return super().answer(batch, decoding)
+
+    assert [row.text for row in ask(HFEngine(Waiting(), 4), requests)] == answers(requests)
+    assert in_time == [True] * 5
 
 
 @pytest.mark.parametrize("room", [1, 2, 3, 5])

@@ -71,7 +71,7 @@ def test_loading_says_nothing_on_the_terminal():
         "from adapters.registry import spec; from harness.engines import *;"
         f"open_engine(spec('qwen2.5-vl-7b@{tiny_models.checkpoint('qwen2.5-vl-7b')}'), EngineOptions(device='cpu'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=280)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

@@ -1,0 +1,175 @@
+"""A description to attributes that it says are there and not there.
+
+Statements are gathered first (attribute, value, how firmly), then settled: a stated value outweighs an implied one, two
+stated values that differ are a contradiction, and so are two stated attributes that exclude each other.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from harness.records import Finish, Mention, Parsed, Status
+from tasks.labels import LabelSpace
+from tasks.parse.english import word_set
+from tasks.parse.heads import Described, described, head_places
+from tasks.parse.named import guarded
+from tasks.parse.scope import Force, Scopes, scopes
+from tasks.parse.structure import Answer, Structure
+from tasks.parse.text import Lexicon, Token, words
+
+JOINERS = frozenset({"or", "/", "to", "a", "an", "possibly", "perhaps", "maybe", "even", ","})
+"""Words between two alternatives, of which neither is asserted: "brown or black hair"."""
+
+
+class Effect(NamedTuple):
+    """What a phrase says of a label, said and denied; None says nothing."""
+
+    label: str
+    said: bool
+    denied: bool | None
+    weak: bool = False
+
+
+class Statement(NamedTuple):
+    """tokens[first:last] says that label is value."""
+
+    first: int
+    last: int
+    label: str
+    value: bool
+    weak: bool = False
+    core: tuple[int, int] = (0, 0)
+    """The deciding words, such as the adjective without its noun; (0, 0) is all of them."""
+
+
+@lru_cache(maxsize=32)
+def _lexicon(space: LabelSpace) -> Lexicon[tuple[Effect, ...]]:
+    effects: dict[tuple[str, ...], list[Effect]] = {words(phrase): [] for phrase in space.elsewhere}
+    for label in space.labels:
+        effects.setdefault(words(label), []).append(Effect(label, said=True, denied=False))
+    tables = (
+        (space.words, True, False, False),
+        (space.denials, False, True, False),
+        (space.counterparts, False, True, True),
+        (space.opposites, False, None, False),
+        (space.hints, True, None, True),
+        (space.hints_against, False, None, True),
+    )
+    for table, said, denied, weak in tables:
+        for label, phrases in table.items():
+            for phrase in phrases:
+                effects.setdefault(words(phrase), []).append(Effect(label, said, denied, weak))
+    return Lexicon({phrase: tuple(found) for phrase, found in effects.items()})
+
+
+def parse_attributes(tokens: Sequence[Token], space: LabelSpace, finish: Finish) -> Parsed:
+    """Read the attributes of a reply."""
+    marks = scopes(tokens)
+    statements = _without_alternatives(list(_statements(tokens, space, marks)), tokens, space)
+    values, contradictions = settle(statements, space)
+    status = _status(values, contradictions, marks, finish)
+    return Parsed(
+        status=status,
+        yes=tuple(label for label in space.labels if values.get(label) is True),
+        no=tuple(label for label in space.labels if values.get(label) is False),
+        contradictions=contradictions,
+        mentions=tuple(
+            Mention(start=tokens[one.first].start, end=tokens[one.last - 1].end, label=one.label, value=one.value)
+            for one in dict.fromkeys(statements)
+        ),
+    )
+
+
+def _status(
+    values: dict[str, bool], contradictions: Sequence[tuple[str, str]], marks: Scopes, finish: Finish
+) -> Status:
+    if finish == "length":
+        return "truncated"
+    if values:
+        return "parsed"
+    if contradictions:
+        return "ambiguous"
+    return "refused" if marks.refusals else "unparsed"
+
+
+def settle(statements: Sequence[Statement], space: LabelSpace) -> tuple[dict[str, bool], tuple[tuple[str, str], ...]]:
+    """The value of each label, and the contradictions counted before they were resolved."""
+    stated: dict[str, set[bool]] = {}
+    implied: dict[str, set[bool]] = {}
+    for one in statements:
+        (implied if one.weak else stated).setdefault(one.label, set()).add(one.value)
+    values = {label: min(found) for label, found in {**implied, **stated}.items() if len(found) == 1}
+    for first, second in space.exclusive:
+        if values.get(first) and values.get(second) and (first in stated) != (second in stated):
+            del values[second if first in stated else first]
+    pairs = [(label, label) for label in space.labels if len(stated.get(label, ())) == 2]
+    pairs += [(first, second) for first, second in space.exclusive if values.get(first) and values.get(second)]
+    return values, tuple(pairs)
+
+
+def _statements(tokens: Sequence[Token], space: LabelSpace, marks: Scopes) -> Iterable[Statement]:
+    texts = [token.text for token in tokens]
+    phrases = [found for found in _lexicon(space).find(texts) if guarded(texts, found.first, found.last, space.guards)]
+    adjectives = list(described(texts, space))
+    taken = {one.place for one in adjectives} | {place for one in adjectives for place in range(one.place, one.last)}
+    spoken = {place for found in phrases for place in range(found.first, found.last)}
+    described_words = taken | head_places(texts, space)
+    structure = Structure(texts, marks, spoken | described_words)
+    for one in adjectives:
+        yield from _of_adjective(one, structure)
+    for found in phrases:
+        places = range(found.first, found.last)
+        if taken.isdisjoint(places) or not described_words.issuperset(places):
+            for effect in found.meaning:
+                yield from _of_phrase(found.first, found.last, effect, structure)
+
+
+def _of_adjective(one: Described, structure: Structure) -> Iterable[Statement]:
+    answer = structure.answer(min(one.place, one.noun), max(one.last, one.noun_last))
+    force = structure.marks.marks[one.place].force
+    if one.place < one.noun and structure.marks.marks[one.noun].force == Force.DOUBTED:
+        return
+    denied = force == Force.DENIED or answer == Answer.NO
+    if force != Force.DOUBTED and answer != Answer.UNKNOWN:
+        first, last = min(one.place, one.noun), max(one.last, one.noun_last)
+        yield Statement(first, last, one.label, one.value != denied, core=(one.place, one.last))
+    elif answer in (Answer.YES, Answer.NO):
+        yield Statement(one.place, one.last, one.label, one.value == (answer == Answer.YES), core=(one.place, one.last))
+
+
+def _of_phrase(first: int, last: int, effect: Effect, structure: Structure) -> Iterable[Statement]:
+    answer = structure.answer(first, last)
+    force = structure.marks.marks[first].force
+    if first in structure.marks.opens_denied and force != Force.DOUBTED:
+        force = Force.SAID
+    said: bool | None = force == Force.SAID if force != Force.DOUBTED else None
+    if answer in (Answer.YES, Answer.NO):
+        said = answer == Answer.YES
+    if said is None or answer == Answer.UNKNOWN:
+        return
+    value = effect.said if said else effect.denied
+    if value is not None:
+        yield Statement(first, last, effect.label, value, effect.weak or answer == Answer.HEADING)
+
+
+def _without_alternatives(statements: list[Statement], tokens: Sequence[Token], space: LabelSpace) -> list[Statement]:
+    """Drop both of "brown or black hair": neither is asserted."""
+    exclusive = set(space.exclusive) | {(second, first) for first, second in space.exclusive}
+    dropped: set[Statement] = set()
+    statements = sorted(statements, key=_core)
+    for one, other in pairwise(statements):
+        opposed = one.label == other.label and one.value != other.value
+        rivals = (one.label, other.label) in exclusive and one.value and other.value
+        if (opposed or rivals) and _or_between(one, other, tokens):
+            dropped |= {one, other}
+    return [one for one in statements if one not in dropped]
+
+
+def _or_between(one: Statement, other: Statement, tokens: Sequence[Token]) -> bool:
+    between = {token.text for token in tokens[_core(one)[1] : _core(other)[0]]}
+    return bool(between & {"or", "/", "to"}) and between <= JOINERS | word_set("fillers")
+
+
+def _core(one: Statement) -> tuple[int, int]:
+    return one.core if one.core[1] else (one.first, one.last)

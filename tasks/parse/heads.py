@@ -1,0 +1,109 @@
+"""Adjectives around a head noun: "short, wavy, dark brown hair", "her hair is black and straight", "Hair: brown"."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from tasks.labels import LabelSpace
+from tasks.parse.english import word_set
+from tasks.parse.text import SENTENCE_ENDS, Found, Lexicon, words
+
+REACH = 12
+"""Words looked at on either side of the noun."""
+_TURNED = (["turned"], ["gone"], ["become"], ["been"], ["grown"])
+_STOPS = SENTENCE_ENDS | {
+    "a", "an", "the", "his", "her", "their", "with", "while", "against", "on", "over", "by", "he", "she", "they",
+    "wearing", "has", "have", "wears", "under", "behind", "like", "matching", "complementing", "{", "}",
+}  # fmt: skip
+
+
+class Described(NamedTuple):
+    """The adjective at place says that label is value, of the noun at noun."""
+
+    place: int
+    last: int
+    noun: int
+    noun_last: int
+    label: str
+    value: bool
+
+
+class _Head(NamedTuple):
+    adjectives: Lexicon[tuple[tuple[str, bool], ...]]
+
+
+@lru_cache(maxsize=32)
+def _heads(space: LabelSpace) -> Lexicon[_Head]:
+    nouns: dict[tuple[str, ...], _Head] = {}
+    for head in space.heads:
+        effects: dict[tuple[str, ...], tuple[tuple[str, bool], ...]] = {}
+        for table, value in ((head.yes, True), (head.no, False)):
+            for label, adjectives in table.items():
+                for adjective in adjectives:
+                    effects[words(adjective)] = (*effects.get(words(adjective), ()), (label, value))
+        nouns |= {words(noun): _Head(Lexicon(effects)) for noun in head.nouns}
+    return Lexicon(nouns)
+
+
+def head_places(texts: Sequence[str], space: LabelSpace) -> set[int]:
+    """Where the head nouns stand."""
+    return {place for noun in _heads(space).find(texts) for place in range(noun.first, noun.last)}
+
+
+def described(texts: Sequence[str], space: LabelSpace) -> Iterable[Described]:
+    """Every adjective of a head noun that names a label."""
+    nouns = list(_heads(space).find(texts))
+    places = {noun.first for noun in nouns}
+    for noun in nouns:
+        yield from _before(texts, noun)
+        yield from _after(texts, noun, places)
+
+
+def _before(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
+    """Adjectives and fillers that lead up to the noun without a gap."""
+    place = noun.first - 1
+    while place >= max(noun.first - REACH, 0) and not (place == noun.first - 1 and texts[place] in (",", "and", "or")):
+        begin = next((back for back in (place, place - 1) if _ends_at(texts, noun, back, place)), None)
+        if begin is not None:
+            yield from _effects(texts, noun, begin)
+            place = begin - 1
+        elif texts[place] in word_set("fillers"):
+            place -= 1
+        else:
+            return
+
+
+def _ends_at(texts: Sequence[str], noun: Found[_Head], first: int, place: int) -> bool:
+    found = noun.meaning.adjectives.at(texts, first) if first >= 0 else None
+    return found is not None and found.last == place + 1
+
+
+def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterable[Described]:
+    """Adjectives behind "is", a colon or "color"; words that are neither are skipped up to the end of the clause."""
+    place = noun.last
+    while place < len(texts) and texts[place] in ("color", "colour", "type", "texture", "style", "shape", "-", "size"):
+        place += 1
+    if texts[place : place + 1] in (["has"], ["have"]) and texts[place + 1 : place + 2] in _TURNED:
+        place += 1
+    elif not _linked(texts, place):
+        return
+    end = min(noun.last + REACH, len(texts))
+    while place < end and place not in nouns and texts[place] not in _STOPS:
+        found = noun.meaning.adjectives.at(texts, place)
+        if found:
+            yield from _effects(texts, noun, place)
+        place = found.last if found else place + 1
+
+
+def _linked(texts: Sequence[str], place: int) -> bool:
+    links = word_set("copulas") | {":", "=", ",", "|", "that", "which", "(", "styled", "slightly", "isn't", "aren't"}
+    if place >= len(texts) or (texts[place] not in links and not texts[place].endswith("n't")):
+        return False
+    # After a comma only a relative clause still speaks of the noun.
+    return texts[place] != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
+
+
+def _effects(texts: Sequence[str], noun: Found[_Head], place: int) -> Iterable[Described]:
+    found = noun.meaning.adjectives.at(texts, place)
+    for label, value in found.meaning if found else ():
+        yield Described(place, found.last if found else place, noun.first, noun.last, label, value)

@@ -1,0 +1,169 @@
+"""What holds over each word of a reply: denied, doubted, asked, a first or a second choice.
+
+One pass from left to right. A cue ("without", "whether", "possibly") opens a scope, and the end of the clause closes
+it; denial spreads over lists ("no glasses, hat or earrings") and stops before a new statement ("no hat, and smiles").
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from tasks.parse.english import cues, word_set
+from tasks.parse.text import SENTENCE_ENDS, Token
+
+LIST_REACH = 14
+"""How many words ahead an "or" is looked for that makes a denied list of what commas separate."""
+BULLETS = frozenset({"-", "•", "+", "·"})
+
+
+HEADING_AFTER = BULLETS | {"", "\n", ",", "{", ";", "."}
+"""What stands before a heading such as "Absent:", which denies all that follows it."""
+
+
+class Force(IntEnum):
+    """What is claimed of a word."""
+
+    SAID = 0
+    DENIED = 1
+    DENIED_AFTER_AND = 2
+    """Denied only if the "and" before it joins a list: "no beard and moustache"."""
+    DOUBTED = 3
+
+
+class Rank(IntEnum):
+    """Which choice a word belongs to."""
+
+    MAYBE = 0
+    FIRM = 1
+    TOP = 2
+
+
+class Mark(NamedTuple):
+    """What holds where a word begins."""
+
+    force: Force
+    rank: Rank
+
+
+_PLAIN = Mark(Force.SAID, Rank.FIRM)
+
+
+class Scopes(NamedTuple):
+    """The marks of a reply."""
+
+    marks: list[Mark]
+    refusals: list[int]
+    """Places of the words that decline to answer."""
+    opens_denied: frozenset[int]
+    """Places where a cue of denial begins: a label such as "no beard" that begins there keeps its own sense."""
+
+
+class _Reader:
+    """The state of the one pass."""
+
+    def __init__(self, tokens: Sequence[Token]) -> None:
+        self.texts = [token.text for token in tokens]
+        self.force, self.rank = Force.SAID, Rank.FIRM
+        self.opened = 0
+        self.sticky = False
+        self.marks: list[Mark] = []
+        self.refusals: list[int] = []
+        self.opens_denied: set[int] = set()
+
+    def read(self) -> Scopes:
+        place = 0
+        while place < len(self.texts):
+            found = cues().at(self.texts, place)
+            last = found.last if found else place + 1
+            kinds = found.meaning if found else self._contraction(place)
+            if not kinds:
+                self._close(place)
+            before = Mark(self.force, self.rank)
+            self.marks.extend([before] * (last - place))
+            self._open(kinds, place, last)
+            place = last
+        self._ask()
+        return Scopes(self.marks, self.refusals, frozenset(self.opens_denied))
+
+    def _contraction(self, place: int) -> frozenset[str]:
+        return frozenset({"deny"}) if self.texts[place].endswith("n't") else frozenset()
+
+    def _open(self, kinds: frozenset[str], place: int, last: int) -> None:
+        if "refuse" in kinds:
+            self.refusals.append(place)
+        if "border" in kinds:
+            self._reset()
+        elif "soft_border" in kinds and self.force in (Force.DENIED, Force.DENIED_AFTER_AND):
+            self.force = Force.SAID
+        if kinds & {"refuse", "doubt"}:
+            self.force, self.opened = Force.DOUBTED, last
+        elif "deny" in kinds and self.force != Force.DOUBTED:
+            self.opens_denied.add(place)
+            self.force, self.opened = Force.DENIED, last
+            self.sticky = self._at(last) == ":" and self._at(place - 1) in HEADING_AFTER
+        if "decide" in kinds:
+            self.force = Force.SAID
+        if kinds & {"top", "decide"}:
+            self.rank = Rank.TOP
+        elif "maybe" in kinds:
+            self.rank = Rank.MAYBE
+
+    def _close(self, place: int) -> None:
+        text = self.texts[place]
+        if self.sticky and text != "]" and (text != "\n" or self._bullet_follows(place)):
+            return
+        answers = text == ":" and self._at(place - 1) == "answer"
+        if answers or text in SENTENCE_ENDS or text in ("]", "}"):
+            self._reset()
+        elif self.force in (Force.DENIED, Force.DENIED_AFTER_AND):
+            self._close_denial(place)
+        elif self.force == Force.DOUBTED and text == "," and self._at(place + 1) in word_set("subjects"):
+            self.force = Force.SAID
+
+    def _close_denial(self, place: int) -> None:
+        text, following = self.texts[place], self._at(place + 1)
+        finite_verb = text in word_set("verbs") and place - self.opened >= 2
+        ends = text in ("-", ":") or (text in (")", "on") and place > self.opened)
+        if ends or finite_verb or (text == "," and not self._list_goes_on(place)):
+            self.force = Force.SAID
+        elif text == "and":
+            self.force = Force.SAID if self._begins_statement(following) else Force.DENIED_AFTER_AND
+
+    def _list_goes_on(self, place: int) -> bool:
+        following = self._at(place + 1)
+        if following in word_set("verbs") or following in word_set("subjects") - word_set("articles"):
+            return False
+        if following == "and":
+            return not self._begins_statement(self._at(place + 2))
+        for text in self.texts[place + 1 : place + 1 + LIST_REACH]:
+            if text in SENTENCE_ENDS or text in word_set("verbs") or text in ("but", "with"):
+                return False
+            if text in ("or", "nor"):
+                return True
+        return False
+
+    def _begins_statement(self, text: str) -> bool:
+        return text in word_set("verbs") or text in word_set("subjects") or text in word_set("articles")
+
+    def _bullet_follows(self, place: int) -> bool:
+        return self._at(place - 1) in (":", "\n") or self._at(place + 1) in BULLETS
+
+    def _at(self, place: int) -> str:
+        return self.texts[place] if 0 <= place < len(self.texts) else ""
+
+    def _reset(self) -> None:
+        self.force, self.rank, self.sticky = Force.SAID, Rank.FIRM, False
+
+    def _ask(self) -> None:
+        """A question claims nothing: doubt every word of a sentence that ends with a question mark."""
+        asked = False
+        for place in range(len(self.texts) - 1, -1, -1):
+            if self.texts[place] in SENTENCE_ENDS:
+                asked = self.texts[place] == "?"
+            elif asked:
+                self.marks[place] = Mark(Force.DOUBTED, self.marks[place].rank)
+
+
+def scopes(tokens: Sequence[Token]) -> Scopes:
+    """The marks of every word."""
+    return _Reader(tokens).read()

@@ -1,0 +1,230 @@
+"""Laws of the parser, for any text."""
+
+import json
+import time
+from itertools import chain
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.records import Parsed
+from tasks.labels import SPACE_NAMES, LabelSpace, label_space
+from tasks.parse import parse
+from tasks.parse.text import tokens
+
+SPACES = st.sampled_from(SPACE_NAMES).map(label_space)
+FINISHES = st.sampled_from(["stop", "length", "failed"])
+CHOICES = [name for name in SPACE_NAMES if label_space(name).kind != "attributes"]
+ATTRIBUTES = [name for name in SPACE_NAMES if label_space(name).kind == "attributes"]
+TABLE = Path(__file__).parents[1] / "tasks" / "replies.jsonl"
+REPLIES = [json.loads(line)["reply"] for line in TABLE.read_text(encoding="utf-8").splitlines()]
+
+_SMALL_WORDS = [
+    "not",
+    "no",
+    "without",
+    "either",
+    "or",
+    "and",
+    "but",
+    ",",
+    ".",
+    ":",
+    "?",
+    "\n",
+    "-",
+    "(",
+    ")",
+    "|",
+    "{",
+    "}",
+    '"',
+    "'",
+    "*",
+    "answer",
+    "Answer:",
+    "the",
+    "is",
+    "are",
+    "she",
+    "he",
+    "man",
+    "woman",
+    "possibly",
+    "likely",
+    "whether",
+    "neither",
+    "nor",
+    "hair",
+    "black",
+    "white",
+    "eyes",
+    "years",
+    "old",
+    "25",
+    "20-29",
+    "over",
+    "70",
+    "yes",
+    "no",
+    "true",
+    "false",
+    "İ",
+    "ß",
+    "–",
+    "’",
+    "i'm",
+    "sorry",
+    "can't",
+]
+
+
+def phrases(space: LabelSpace) -> list[str]:
+    tables = (space.words, space.weak, space.denials, space.opposites, space.hints, space.hints_against)
+    return [*space.labels, *space.elsewhere, *chain.from_iterable(chain(*table.values()) for table in tables)]
+
+
+WORDS = sorted({*_SMALL_WORDS, *chain.from_iterable(phrases(label_space(name)) for name in SPACE_NAMES)})
+SENTENCES = st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join)
+TEXTS = st.one_of(st.text(max_size=200), SENTENCES, st.sampled_from(REPLIES))
+
+
+def known_words(space: LabelSpace) -> set[str]:
+    """Every word of the data that may name something in this space."""
+    tables = (space.words, space.weak, space.short, space.denials, space.counterparts, space.opposites)
+    named = [*space.labels, *chain.from_iterable(chain(*table.values()) for table in tables)]
+    named += chain(*chain(*(table.values() for table in (space.hints, space.hints_against))))
+    for head in space.heads:
+        named += chain(head.nouns, *head.yes.values(), *head.no.values())
+    return {token.text for phrase in named for token in tokens(phrase)}
+
+
+WORDS_OF = {name: known_words(label_space(name)) for name in SPACE_NAMES}
+
+
+def check(parsed: Parsed, space: LabelSpace, reply: str) -> None:
+    """What holds of every result."""
+    assert all(0 <= mention.start < mention.end <= len(reply) for mention in parsed.mentions)
+    assert {mention.label for mention in parsed.mentions} <= set(space.labels)
+    assert not set(parsed.yes) & set(parsed.no)
+    if space.kind == "attributes":
+        said = {(mention.label, mention.value) for mention in parsed.mentions}
+        assert parsed.label is None
+        assert {(label, True) for label in parsed.yes} | {(label, False) for label in parsed.no} <= said
+        assert [*parsed.yes] == sorted(parsed.yes, key=space.labels.index)
+        assert parsed.status != "parsed" or parsed.yes or parsed.no
+        assert parsed.status not in ("unparsed", "refused", "ambiguous") or not (parsed.yes or parsed.no)
+    else:
+        assert (parsed.label is not None) == (parsed.status == "parsed")
+        assert parsed.label is None or parsed.label in {mention.label for mention in parsed.mentions}
+        assert (parsed.yes, parsed.no, parsed.contradictions) == ((), (), ())
+
+
+@given(TEXTS, SPACES, FINISHES)
+@settings(max_examples=600, deadline=None)
+def test_any_text_gives_a_consistent_result(reply: str, space: LabelSpace, finish: str) -> None:
+    parsed = parse(reply, space, finish)
+    check(parsed, space, reply)
+    assert parsed == parse(reply, space, finish)
+    if finish == "failed":
+        assert parsed == Parsed(status="failed")
+
+
+@given(TEXTS, SPACES)
+@settings(max_examples=400, deadline=None)
+def test_a_named_label_is_named_by_words_of_the_text(reply: str, space: LabelSpace) -> None:
+    for mention in parse(reply, space).mentions:
+        said = {token.text for token in tokens(reply[mention.start : mention.end])}
+        numbers = space.kind == "ages"
+        assert numbers or said & WORDS_OF[space.name]
+
+
+@given(
+    SENTENCES.filter(str.isascii),
+    SPACES,
+    st.sampled_from(["", " ", "\n", "  \n\t"]),
+    st.sampled_from(["", ".", " .", "!"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_case_and_surroundings_change_nothing(text: str, space: LabelSpace, margin: str, end: str) -> None:
+    plain = parse(text, space)
+    for other in (text.upper(), text.lower(), margin + text + margin):
+        changed = parse(other, space)
+        assert (changed.status, changed.label, changed.yes, changed.no) == (
+            plain.status,
+            plain.label,
+            plain.yes,
+            plain.no,
+        )
+    if plain.status == "parsed" and text.strip()[-1:].isalnum() and space.kind != "attributes":
+        assert parse(text.strip() + end, space).label == plain.label
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize(
+    "frame", ["{}", " {}. ", "**{}**", "Answer: {}", "The answer is {}.", '"{}"', "({})", "- {}\n"]
+)
+def test_every_label_names_itself(name: str, frame: str) -> None:
+    space = label_space(name)
+    for label, shown in zip(space.labels, space.display, strict=True):
+        for text in {label, shown, label.upper(), label.lower()}:
+            assert parse(frame.format(text), space).label == label, frame.format(text)
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_every_attribute_names_itself_and_can_be_denied(name: str) -> None:
+    space = label_space(name)
+    for label in space.labels:
+        assert label in parse(label, space).yes
+        assert parse(f"{label}: Yes", space).yes[:] == parse(label, space).yes
+        assert label in parse(f"- **{label.replace('_', ' ')}**: No", space).no
+        assert label in parse(json.dumps({label: False}), space).no
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_every_phrase_of_a_label_names_it(name: str) -> None:
+    space = label_space(name)
+    for table in (space.words, space.weak):
+        for label, found in table.items():
+            assert {phrase: parse(phrase, space).label for phrase in found} == dict.fromkeys(found, label)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_denied_label_is_never_returned(name: str) -> None:
+    space = label_space(name)
+    for label in space.display:
+        assert parse(f"It is not {label}.", space).label is None
+
+
+HOSTILE = {
+    "one word": "a" * 1_000_000,
+    "signs": ".:,(" * 250_000,
+    "lines": "\n" * 1_000_000,
+    "numbers": "20-" * 333_333,
+    "negations": "no not without " * 66_666,
+    "answers": "Answer: Male or Female " * 45_000,
+    "keys": "gender: age: race: hair: expression: " * 27_000,
+    "hair": "black hair " * 90_000,
+    "adjectives": "black " * 160_000 + "hair",
+    "labels": "male female white black asian happy sad smiling " * 20_000,
+    "apostrophes": "n't'" * 250_000,
+    "hyphens": "-a" * 500_000,
+}
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
+def test_a_megabyte_of_anything_is_read_quickly(text: str) -> None:
+    for name in ("celeba", "fairface.age", "fairface.gender"):
+        space = label_space(name)
+        parse("warm", space)
+        start = time.process_time()
+        parse(text, space)
+        assert time.process_time() - start < 2.0
+
+
+def test_a_long_reply_is_read_at_both_ends() -> None:
+    space = label_space("fairface.gender")
+    assert parse("blah " * 200_000 + "Answer: Female", space).label == "Female"
+    assert parse("Answer: Female. " + "blah " * 200_000, space).label == "Female"
