@@ -20,7 +20,7 @@ def show_models() -> None:
         size = f"{found.parameters}B" if found.parameters else ""
         there = "yes" if (found.miniature / "config.json").is_file() else "no"
         table.add_row(name, found.repo or "", size, found.licence, there if found.listed else "", found.note)
-    Console().print(table)
+    _console().print(table)
 
 
 def show_tasks() -> None:
@@ -30,17 +30,24 @@ def show_tasks() -> None:
         for name in questions:
             asked = question(name)
             table.add_row(task, name, str(len(label_space(asked.space).labels)), asked.render().text)
-    Console().print(table)
+    _console().print(table)
 
 
 def show_scores(scores: Sequence[Score]) -> None:
     """The four metrics in percent beside the constant answer's accuracy and what was not answered."""
-    heads = ("question", "model", *METRICS, "baseline", "answered")
-    table = Table(*heads, title="Scores in percent; baseline is the accuracy of the constant answer")
+    table = Table(title="Scores in percent; baseline is the accuracy of the constant answer")
+    for head in ("question", "model", *METRICS, "baseline", "answered"):
+        table.add_column(head, no_wrap=True, justify="left" if head in ("question", "model") else "right")
     for row in scores:
         numbers = [_percent(row.metrics[name].value if name in row.metrics else None) for name in METRICS]
         table.add_row(row.question, row.model, *numbers, _percent(row.baseline.get("accuracy")), _answered(row))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """The terminal as it is; a file or pipe, which has no width of its own, gets lines long enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=120)
 
 
 def _percent(value: float | None) -> str:

@@ -1,0 +1,172 @@
+"""The charts. Each function returns a matplotlib Figure; none saves, none shows."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from harness.records import METRICS, STATUSES, Score, Status
+from reports import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BAND = 0.84
+"""Part of a metric's place that its bars fill."""
+
+
+def bars(scores: Mapping[str, Score], models: Sequence[str], name: str, legend: bool = True) -> "Figure":
+    """Four metrics in percent, a bar per model with its 95 % interval, the constant answer dashed (figures 3-6).
+
+    Args:
+        scores: model -> score on one question; a model without one keeps an empty place.
+        models: all models of the run in order, which fixes place and colour.
+        name: the heading.
+        legend: false where the page has a legend of its own.
+    """
+    from matplotlib.figure import Figure
+
+    with style.look():
+        figure = Figure(figsize=(4.6, 2.5 + (0.22 * -(-len(models) // 3) if legend else 0)), layout="constrained")
+        axes = figure.add_subplot()
+        for place, model in enumerate(models):
+            _model_bars(axes, place, models, scores.get(model))
+        _baseline(axes, next(iter(scores.values()), None))
+        _percent_axis(axes)
+        axes.set_title(style.visible(name), loc="left", fontweight="bold", fontsize=9.5, pad=8)
+        if legend and scores:
+            figure.legend(loc="outside lower center", ncols=3, fontsize=7)
+    return figure
+
+
+def bar_tips(scores: Mapping[str, Score], models: Sequence[str]) -> dict[str, str]:
+    """Bar id (gid) -> what it says in words."""
+    tips = {}
+    for place, model in enumerate(models):
+        measured = scores[model].metrics if model in scores else {}
+        for metric, estimate in measured.items():
+            value, low, high = (style.percent(x) for x in (estimate.value, estimate.low, estimate.high))
+            tips[f"bar-{place}-{metric}"] = f"{model}: {style.title('metrics', metric)} {value} [{low}, {high}]"
+    return tips
+
+
+def bars_in_words(scores: Mapping[str, Score], name: str) -> str:
+    """The alternative text of `bars`, built from the numbers."""
+    said = [f"{model} {_four(score)}" for model, score in scores.items()]
+    if not said:
+        return f"{name}: no scores yet."
+    first = next(iter(scores.values()))
+    constant = ", ".join(style.percent(first.baseline.get(metric)) for metric in METRICS)
+    return (
+        f"{name}: accuracy, precision, recall and F1 in percent. {'; '.join(said)}; {first.baseline_name} {constant}."
+    )
+
+
+def status_bars(counted: Mapping[str, Mapping[Status, int]]) -> "Figure":
+    """Answers by status in percent, a stacked bar per model.
+
+    Args:
+        counted: model -> status -> number of answers.
+    """
+    from matplotlib.figure import Figure
+
+    with style.look():
+        figure = Figure(figsize=(7.4, 0.75 + 0.3 * len(counted)), layout="constrained")
+        axes = figure.add_subplot()
+        for place, model in enumerate(counted):
+            _status_bar(axes, place, counted[model])
+        axes.set_yticks(range(len(counted)), list(map(style.visible, counted)))
+        axes.set_ylim(len(counted) - 0.45, -0.55)
+        axes.set_xlim(0, 100)
+        axes.set_xticks(range(0, 101, 25), [f"{tick} %" for tick in range(0, 101, 25)])
+        axes.spines["bottom"].set_visible(False)
+        _status_legend(figure, axes)
+    return figure
+
+
+def statuses_in_words(counted: Mapping[str, Mapping[Status, int]]) -> str:
+    """The alternative text of `status_bars`."""
+    parts = [
+        f"{model}: " + ", ".join(f"{count} {status}" for status, count in statuses.items() if count)
+        for model, statuses in counted.items()
+        if sum(statuses.values())
+    ]
+    return "Answers by status. " + ("; ".join(parts) or "No answers yet") + "."
+
+
+def _four(score: Score) -> str:
+    estimates = (score.metrics.get(metric) for metric in METRICS)
+    return ", ".join(style.percent(estimate.value if estimate else None) for estimate in estimates)
+
+
+def _model_bars(axes: "Axes", place: int, models: Sequence[str], score: Score | None) -> None:
+    """The bars of one model in all metrics; they carry ids "bar-<place>-<metric>"."""
+    width = BAND / len(models)
+    colour = style.model_colours(models)[models[place]]
+    label = style.visible(models[place]).lstrip("_")  # matplotlib hides labels with a leading underscore
+    for group, metric in enumerate(METRICS):
+        estimate = score.metrics.get(metric) if score else None
+        if estimate is None or not isfinite(estimate.value):
+            continue
+        x = group - BAND / 2 + (place + 0.5) * width
+        height = 100 * estimate.value
+        container = axes.bar(x, height, width * 0.86, color=colour, label=label)
+        container.patches[0].set_gid(f"bar-{place}-{metric}")
+        label = "_nolegend_"
+        if isfinite(estimate.low) and isfinite(estimate.high):
+            whisker = ([max(0.0, height - 100 * estimate.low)], [max(0.0, 100 * estimate.high - height)])
+            axes.errorbar(x, height, yerr=whisker, fmt="none", ecolor=style.INK, elinewidth=0.7, capsize=1.4)
+
+
+def _baseline(axes: "Axes", score: Score | None) -> None:
+    """A dashed line over each group at what the constant answer scores."""
+    values = score.baseline if score else {}
+    label = style.visible(score.baseline_name) if score else ""
+    for group, metric in enumerate(METRICS):
+        value = values.get(metric)
+        if value is None or not isfinite(value):
+            continue
+        ends = [group - BAND / 2 - 0.04, group + BAND / 2 + 0.04]
+        axes.plot(
+            ends,
+            [100 * value] * 2,
+            "--",
+            color=style.INK,
+            lw=1.1,
+            label=label,
+            gid=f"baseline-{metric}",
+            zorder=4,
+            clip_on=False,
+        )
+        label = "_nolegend_"
+
+
+def _percent_axis(axes: "Axes") -> None:
+    axes.set_ylim(0, 103)
+    axes.set_yticks(range(0, 101, 25), [f"{tick} %" if tick == 100 else str(tick) for tick in range(0, 101, 25)])
+    axes.set_xticks(range(len(METRICS)), [style.title("metrics", metric) for metric in METRICS])
+    axes.set_xlim(-0.55, len(METRICS) - 0.45)
+    axes.grid(axis="y")
+
+
+def _status_bar(axes: "Axes", place: int, statuses: Mapping[Status, int]) -> None:
+    n = sum(statuses.values())
+    left = 0.0
+    for status in STATUSES:
+        part = 100 * statuses.get(status, 0) / n if n else 0.0
+        if part:
+            colour = style.status_colours()[status]
+            axes.barh(place, part, 0.62, left=left, color=colour, label=status, gid=f"status-{place}-{status}")
+            if part >= 6:
+                axes.text(
+                    left + part / 2, place, f"{statuses[status]}", ha="center", va="center", color=style.ink_on(colour)
+                )
+        left += part
+
+
+def _status_legend(figure: "Figure", axes: "Axes") -> None:
+    handles, names = axes.get_legend_handles_labels()
+    seen = dict(zip(names, handles, strict=True))
+    shown = [status for status in STATUSES if status in seen]
+    if shown:
+        figure.legend([seen[status] for status in shown], shown, loc="outside upper left", ncols=6, fontsize=8)

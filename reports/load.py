@@ -1,0 +1,192 @@
+"""Reading a run folder, finished or not. What is absent or broken becomes a notice, never a crash.
+
+Samples and predictions of a run may be millions of lines, so they are read question by question and on demand.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from harness.errors import StoreError
+from harness.records import Case, Prediction, Record, Response, Score
+
+R = TypeVar("R", bound=Record)
+
+
+class Lenient(Record):
+    """Read from disk: a field of a later version is no reason to refuse a report."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Question(Lenient):
+    """The finest unit of a run, such as fairface.age."""
+
+    name: str
+    task: str = ""
+    dataset: str = ""
+    space: str = ""
+    prompt: str = ""
+
+
+class Manifest(Lenient):
+    """run.json. Only models and questions must be there."""
+
+    models: tuple[str, ...]
+    questions: tuple[Question, ...]
+    name: str = ""
+    profile: str = ""
+    tasks: tuple[str, ...] = ()
+    prompts: dict[str, Any] = Field(default_factory=dict)
+    decoding: dict[str, Any] = Field(default_factory=dict)
+    limit: int | None = None
+    seed: int | None = None
+    data_root: str | None = None
+    versions: dict[str, Any] = Field(default_factory=dict)
+    engine: dict[str, Any] | str | None = None
+    started: str | None = None
+    command: str | list[str] | None = None
+    tallies: dict[str, Any] = Field(default_factory=dict)
+
+
+@dataclass
+class Run:
+    """A run folder: its manifest and scores in memory, the rest read when asked for."""
+
+    folder: Path
+    manifest: Manifest
+    scores: dict[tuple[str, str], Score]
+    """(model, question) -> score."""
+    notices: list[str] = field(default_factory=list)
+    """Sentences about what is absent or broken, collected while reading."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models in the order of the run."""
+        return self.manifest.models
+
+    def tasks(self) -> dict[str, list[Question]]:
+        """Task -> its questions, in the order of the run."""
+        tasks: dict[str, list[Question]] = {}
+        for question in self.manifest.questions:
+            tasks.setdefault(question.task or question.name, []).append(question)
+        return tasks
+
+    def questions(self) -> list[Question]:
+        """The questions task by task: the order of the page."""
+        return [question for group in self.tasks().values() for question in group]
+
+    def cases(self, question: str) -> list[Case]:
+        """The samples of a question, in dataset order; none where the file is absent."""
+        return list(self._rows(Path("samples") / f"{quoted(question)}.jsonl", Case))
+
+    def predictions(self, model: str, question: str) -> dict[str, Prediction]:
+        """Key -> prediction; none where the answers are not parsed yet."""
+        return {row.key: row for row in self._rows(_file("predictions", model, question), Prediction)}
+
+    def responses(self, model: str, question: str, keep: Collection[str]) -> "Answers":
+        """What a model answered: the texts of the keys in `keep`, the failures, and how many keys there are."""
+        answers = Answers()
+        for row in self._rows(_file("responses", model, question), Response):
+            answers.add(row, keep)
+        return answers
+
+    def _rows(self, file: Path, kind: type[R]) -> Iterator[R]:
+        path = self.folder / file
+        if not path.is_file():
+            return
+        broken = 0
+        with path.open("rb") as lines:
+            for line in lines:
+                try:
+                    yield kind.model_validate_json(line)
+                except ValidationError:
+                    broken += 1
+        if broken:
+            self._notice(f"{file}: {broken} line(s) cannot be read and are left out, perhaps cut off by a kill.")
+
+    def _notice(self, sentence: str) -> None:
+        if sentence not in self.notices:
+            self.notices.append(sentence)
+
+
+@dataclass
+class Answers:
+    """The answers of one model to one question; the last answer to a key counts."""
+
+    kept: dict[str, Response] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
+    failed: dict[str, Response] = field(default_factory=dict)
+
+    def add(self, row: Response, keep: Collection[str]) -> None:
+        """Take one more row into account."""
+        self.keys.add(row.key)
+        self.failed.pop(row.key, None)
+        if row.finish == "failed":
+            self.failed[row.key] = row
+        if row.key in keep:
+            self.kept[row.key] = row
+
+
+def read(folder: Path) -> Run:
+    """Read run.json and scores.json.
+
+    Raises:
+        StoreError: the folder has no run.json, or one without models and questions.
+    """
+    manifest = _manifest(folder)
+    run = Run(folder, manifest, {})
+    run.scores.update({(score.model, score.question): score for score in _scores(run)})
+    return run
+
+
+def quoted(name: str) -> str:
+    """A model's or question's name on disk: characters outside [A-Za-z0-9._-] are quoted as in an address."""
+    return quote(name, safe="")
+
+
+def _file(kind: str, model: str, question: str) -> Path:
+    return Path(kind) / quoted(model) / f"{quoted(question)}.jsonl"
+
+
+def _manifest(folder: Path) -> Manifest:
+    path = folder / "run.json"
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return Manifest.model_validate({**raw, "models": [_named(model) for model in raw["models"]]})
+    except FileNotFoundError:
+        raise StoreError(f"{path} does not exist. Name a run folder, or make one: `python -m harness run`.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path} is not the record of a run ({type(error).__name__}). Run it again.") from error
+
+
+def _named(entry: str | Mapping[str, Any]) -> str:
+    return entry if isinstance(entry, str) else str(entry["name"])
+
+
+def _scores(run: Run) -> list[Score]:
+    path = run.folder / "scores.json"
+    if not path.is_file():
+        run.notices.append("There are no scores yet: `python -m harness score` on this folder computes them.")
+        return []
+    try:
+        rows = json.loads(path.read_bytes())
+        good = [score for row in rows if (score := _score(row))]
+    except (ValueError, TypeError):
+        rows, good = [None], []
+    if len(good) < len(rows):
+        bad = len(rows) - len(good)
+        run.notices.append(f"scores.json: {bad} score(s) cannot be read; `python -m harness score` writes it anew.")
+    return good
+
+
+def _score(row: Any) -> Score | None:
+    try:
+        return Score.model_validate(row)
+    except ValidationError:
+        return None

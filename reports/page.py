@@ -1,0 +1,187 @@
+"""The report: one HTML file that needs nothing else, and in which no answer can run or load anything."""
+
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.records import METRICS
+from reports import figures, gallery, problems, style, tables
+from reports.load import Question, Run, read
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+BANNERS = {
+    "tiny": (
+        "Tiny profile",
+        "Miniatures on drawn toy faces: these numbers say nothing about the real models.",
+    ),
+    "paper": ("Paper profile", "The published checkpoints on the real datasets."),
+}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question on the page."""
+
+    question: Question
+    title: str
+    anchor: str
+    caption: str
+    chart: Markup
+    board: tables.Leaderboard
+    asked: gallery.Asked
+    prompt: Mapping[str, str]
+
+
+def write(run_folder: Path, out: Path | None = None) -> Path:
+    """Write the report of a run, finished or not.
+
+    Args:
+        run_folder: the folder of the run.
+        out: the file to write; RUN/report/index.html if None.
+
+    Returns:
+        The file written.
+
+    Raises:
+        StoreError: the folder holds no run.
+    """
+    target = out or run_folder / "report" / "index.html"
+    page = render(read(run_folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.part")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(target)
+    return target
+
+
+def render(run: Run) -> str:
+    """The page as text: the same run gives the same bytes."""
+    places = {question.name: f"q{place}" for place, question in enumerate(run.questions())}
+    groups = {
+        task: [_section(run, question, places[question.name]) for question in questions]
+        for task, questions in run.tasks().items()
+    }
+    template = _environment().get_template("page.html.j2")
+    return template.render(
+        run=run, about=run.manifest, groups=groups, **_header(run), **_summary(run, groups), **_own()
+    )
+
+
+def _header(run: Run) -> dict[str, Any]:
+    profile = run.manifest.profile
+    return {
+        "facts": _facts(run),
+        "banner": BANNERS.get(profile, ("Profile not recorded", "Nothing says which models and faces these are.")),
+        "is_paper": profile == "paper",
+        "colours": style.model_colours(run.models),
+        "metrics": METRICS,
+    }
+
+
+def _summary(run: Run, groups: Mapping[str, Sequence[Section]]) -> dict[str, Any]:
+    """What is said of the run as a whole; after the sections, for reading them collects the notices."""
+    counted = tables.counts(run)
+    return {
+        "problems": problems.find(run, [section.asked for group in groups.values() for section in group]),
+        "overview": tables.overview(run),
+        "counted": {model: (sum(statuses.values()), tables.shares(statuses)) for model, statuses in counted.items()},
+        "statuses": style.status_colours(),
+        "status_chart": _chart(figures.status_bars(counted), "statuses", figures.statuses_in_words(counted)),
+    }
+
+
+def _own() -> dict[str, Any]:
+    """Our own style sheet and script, and the hash by which the page allows this script and no other."""
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    return {
+        "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
+        "script": Markup(script),  # noqa: S704 our own file
+        "script_hash": base64.b64encode(sha256(script.encode()).digest()).decode(),
+    }
+
+
+def _section(run: Run, question: Question, anchor: str) -> Section:
+    scores = tables.scores_of(run, question.name)
+    name = question_title(question)
+    chart = figures.bars(scores, run.models, name, legend=False)
+    follows = style.paper_figure(question.dataset)
+    return Section(
+        question=question,
+        title=name,
+        anchor=anchor,
+        caption=f"{name}, as in the paper's {follows}" if follows else name,
+        chart=_chart(chart, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
+        board=tables.leaderboard(run, question),
+        asked=gallery.read(run, question),
+        prompt=_prompt(run, question),
+    )
+
+
+def question_title(question: Question) -> str:
+    """How a question is called on the page, such as "FairFace · age"."""
+    dataset = style.title("datasets", question.dataset) if question.dataset else question.name
+    _, _, part = question.name.partition(".")
+    return style.visible(f"{dataset} · {part}" if part and question.dataset else dataset)
+
+
+def _prompt(run: Run, question: Question) -> dict[str, str]:
+    """What was asked, and how many faces of the dataset were kept and dropped."""
+    found = run.manifest.prompts.get(question.name, {})
+    fields = dict(found) if isinstance(found, Mapping) else {"text": found}
+    tally = run.manifest.tallies.get(question.name)
+    fields |= tally if isinstance(tally, Mapping) else {}
+    said = {name: _pairs(value) if isinstance(value, Mapping) else str(value) for name, value in fields.items()}
+    return {name: gallery.short(value, gallery.CUT) for name, value in said.items() if value}
+
+
+def _chart(figure: Any, prefix: str, alt: str, tips: Mapping[str, str] | None = None) -> Markup:
+    return Markup(style.svg(figure, prefix, alt, tips))  # noqa: S704 drawn and escaped by matplotlib
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    """What the header says of the run; what is not recorded is left out."""
+    about = run.manifest
+    command = " ".join(about.command) if isinstance(about.command, list) else about.command
+    facts: list[tuple[str, object]] = [
+        ("Run", about.name or run.folder.name),
+        ("Started", about.started),
+        ("Samples", f"at most {about.limit:,} a question (a subset)" if about.limit else "all of each test set"),
+        ("Seed", about.seed),
+        ("Decoding", _pairs(about.decoding)),
+        ("Engine", _pairs(about.engine)),
+        ("Versions", _pairs(about.versions)),
+        ("Data", about.data_root),
+        ("Command", command),
+    ]
+    return [(name, gallery.short(str(value), 600)) for name, value in facts if value not in (None, "")]
+
+
+def _pairs(value: Mapping[str, Any] | str | None) -> str:
+    if not isinstance(value, Mapping):
+        return value or ""
+    return ", ".join(f"{name} {part}" for name, part in value.items() if part not in (None, "", [], ()))
+
+
+def _environment() -> Environment:
+    """Everything that is put into the page is escaped unless it is Markup of our own making."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "visible": gallery.short,
+        "title_of": lambda name, kind: style.visible(style.title(kind, name)),
+        "ink_on": style.ink_on,
+    }
+    environment.filters.update(filters)
+    return environment

@@ -1,0 +1,131 @@
+"""How everything looks: names, colours, number format, the look of figures. No other module holds a colour."""
+
+import functools
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from html import escape
+from io import StringIO
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unicodedata import category
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MISSING = "–"
+INK = "#14181d"
+"""Ink of figures; on the page it becomes the colour of the text, so one figure serves dark and light."""
+
+_RC: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "reports",
+    "text.parse_math": False,  # a model named "$x$" is a name, not a formula
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "grid.color": INK,
+    "grid.alpha": 0.14,
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+
+@functools.cache
+def _data() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("style.toml").read_text(encoding="utf-8"))
+
+
+def title(kind: str, name: str) -> str:
+    """The display name of a task, dataset or metric; the name itself where there is none."""
+    return str(_data()[kind].get(name, name))
+
+
+def paper_figure(dataset: str) -> str | None:
+    """Which figure of the paper a dataset's chart follows, such as "figure 3"."""
+    found = _data()["figures"].get(dataset)
+    return None if found is None else str(found)
+
+
+def model_colours(models: Sequence[str]) -> dict[str, str]:
+    """One colour per model: its own if it has one, else the next spare one."""
+    own: Mapping[str, str] = _data()["models"]
+    spare: list[str] = _data()["spare"]["colours"]
+    strangers = [model for model in models if model not in own]
+    given = {model: spare[i % len(spare)] for i, model in enumerate(strangers)}
+    return {model: own.get(model) or given[model] for model in models}
+
+
+def status_colours() -> dict[str, str]:
+    """One colour per status, in the order of the records."""
+    return dict(_data()["statuses"])
+
+
+def ink_on(colour: str) -> str:
+    """Black or white, whichever can be read on the colour."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.875 -> "87.5"; a number that is absent or not finite is a dash."""
+    if value is None or not isfinite(value):
+        return MISSING
+    return f"{round(value * 100, digits) + 0.0:.{digits}f}"  # plus zero: no "-0.0"
+
+
+def visible(text: object) -> str:
+    """The text with control, format (bidi, zero width) and unpaired characters as ⟨U+202E⟩; line ends and tabs stay."""
+    return "".join(char if _harmless(char) else f"⟨U+{ord(char):04X}⟩" for char in str(text))
+
+
+def _harmless(char: str) -> bool:
+    return char in "\n\t" or category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def look() -> AbstractContextManager[None]:
+    """The settings under which every figure is made and written."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(_RC)
+
+
+def svg(figure: "Figure", prefix: str, alt: str, tips: Mapping[str, str] | None = None) -> str:
+    """The figure as an <svg> element to put into a page.
+
+    Args:
+        figure: what to draw.
+        prefix: put before every id, for ids must be unique in a page.
+        alt: what the figure says, for those who cannot see it.
+        tips: element id (gid) -> text shown under the pointer.
+    """
+    out = StringIO()
+    with look():
+        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    drawn = out.getvalue()[out.getvalue().index("<svg") :]
+    for noise in (r"<metadata>.*?</metadata>", r"<style.*?</style>", r"\sxmlns(:\w+)?=\"[^\"]*\"", r"<!--.*?-->"):
+        drawn = re.sub(noise, "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)', f"{prefix}-", drawn)
+    drawn = drawn.replace(INK, "currentColor").replace("'DejaVu Sans', sans-serif", "inherit")
+    for gid, tip in (tips or {}).items():
+        mark = f'<g id="{prefix}-{gid}">'
+        drawn = drawn.replace(mark, f"{mark}<title>{escape(visible(tip))}</title>")
+    label = f'<svg role="img" aria-label="{escape(visible(alt))}"'
+    return re.sub(r'<svg width="[^"]*" height="[^"]*"', lambda _: label, drawn, count=1)
