@@ -1,0 +1,47 @@
+"""The two seams of a model, without torch: what an adapter offers and what an engine offers.
+
+An adapter answers either door. A class with `answer` is a model: an engine batches its requests and reads its images.
+A class with `generate` is an engine of its own (scripted replies, a remote endpoint) and is used as it is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from PIL import Image
+
+from harness.records import Decoding, Finish, Record, Request, Response
+
+Profile = Literal["tiny", "paper"]
+Protocols = Mapping[str, int | float | str | bool]
+"""Choices that belong to the measurement, such as min_pixels: recorded with a run, overridable by name."""
+
+
+class Reply(Record):
+    """One answer of a model, before it is tied to its request."""
+
+    text: str
+    """New text without special tokens, otherwise verbatim."""
+    finish: Finish
+    prompt_tokens: int
+    new_tokens: int
+    """Generated tokens, the stop token included."""
+
+
+class Model(Protocol):
+    """What the HF engine needs of a model. `image` and `batch` are called from worker threads."""
+
+    def image(self, image: Image.Image) -> Image.Image:
+        """The picture as the model wants to see it before its own preprocessing (padded, say)."""
+
+    def batch(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
+        """Everything `answer` needs, on the CPU; one image per question."""
+
+    def answer(self, batch: Any, decoding: Decoding) -> list[Reply]:
+        """One reply per question, in order."""
+
+
+class Engine(Protocol):
+    """Requests in, batches of responses out, in order; each batch is yielded as soon as it is there."""
+
+    def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Response]]:
+        """Answer all requests; what fails comes back as a response whose finish is "failed"."""

@@ -1,0 +1,199 @@
+"""The base of all models that transformers has a class for: load, check, prompt, batch, answer.
+
+A subclass states its official prompt (`template`), what stops it (`stops`), whether the prompt opens with the
+tokenizer's begin-of-sequence token (`bos`), and, where the original treats images in its own way, `image`.
+Nothing is executed that came with a checkpoint.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+import copy
+import threading
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from PIL import Image
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    BatchFeature,
+    GenerationConfig,
+    dynamic_module_utils,
+)
+
+from adapters import guards
+from adapters.base import Protocols, Reply
+from harness.errors import AdapterError
+from harness.records import Decoding
+
+# Without this, a checkpoint that brings its own code makes transformers ask on the terminal whether to run it.
+dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
+
+
+class ChatModel:
+    """One checkpoint that answers a question about one image.
+
+    Args:
+        source: folder or repository id of the checkpoint.
+        device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ...
+        dtype: "auto" (float32 on a CPU, bfloat16 on CUDA) or the name of a torch dtype.
+        protocol: overrides of `defaults`, by name.
+
+    Raises:
+        AdapterError: the checkpoint cannot be loaded, or its tokenizer would silently change the text.
+    """
+
+    template: str
+    """The whole official prompt for one image; {question} is replaced."""
+    stops: tuple[str, ...]
+    """Tokens that end an answer; the first must exist, the tokenizer's own eos is always added."""
+    bos: bool = False
+    """Whether the prompt opens with the begin-of-sequence token; it is put there once, never written in `template`."""
+    defaults: ClassVar[Protocols] = {}
+    """Choices that belong to the measurement, by name; `protocol` holds those in force."""
+    padding_side = "left"
+
+    def __init__(
+        self, source: str, device: str = "auto", dtype: str = "auto", protocol: Protocols | None = None
+    ) -> None:
+        self.source = str(source)
+        self.protocol = guards.protocol(self.defaults, protocol or {}, self.source)
+        self.device = torch.device(_device(device))
+        self.dtype = _dtype(dtype, self.device)
+        self.config, self.processor, self.model = self.load()
+        self.tokenizer: Any = self.processor.tokenizer
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.prepare()
+        guards.check_round_trip(self.tokenizer, self.source)
+        guards.check_image_token(self.processor, self.config, self.source)
+        self._special = guards.special_strings(self.processor)
+        guards.settle_bos(self.tokenizer, self.bos, self.source)
+        # Encoding changes the padding state of the fast tokenizer, so two threads must not share one.
+        self._encoding = threading.Lock()
+        self._decoder = copy.deepcopy(self.tokenizer)
+        self.stop_ids = self.find_stop_ids()
+
+    def load(self) -> tuple[Any, Any, Any]:
+        """Configuration, processor and model of `source`; a subclass may build the processor itself."""
+        folder = guards.is_folder(self.source)
+        with guards.loading(self.source):
+            config = AutoConfig.from_pretrained(self.source, local_files_only=folder)
+            processor = self.load_processor(folder)
+            model: Any = AutoModelForImageTextToText.from_pretrained(
+                self.source, dtype=self.dtype, attn_implementation="sdpa", local_files_only=folder
+            )
+        model.to(self.device).eval().requires_grad_(False)
+        self.published = model.generation_config
+        model.generation_config = GenerationConfig()  # published ones hold penalties and temperatures of their own
+        return config, processor, model
+
+    def load_processor(self, local_files_only: bool) -> Any:
+        """The processor the checkpoint declares."""
+        return AutoProcessor.from_pretrained(self.source, local_files_only=local_files_only)
+
+    def prepare(self) -> None:
+        """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network has."""
+        return sum(weight.numel() for weight in self.model.parameters())
+
+    def find_stop_ids(self) -> list[int]:
+        """Ids of `stops` and of the tokenizer's eos, without duplicates."""
+        return guards.stop_ids(self.tokenizer, self.stops, self.source)
+
+    def prompt(self, question: str) -> str:
+        """The exact text the model is given, its image placeholder included, begin-of-sequence token not.
+
+        Raises:
+            AdapterError: the question contains a special token of this model, which could pass for an image or a turn.
+        """
+        guards.check_question(question, self._special)
+        return self.template.replace("{question}", question, 1)
+
+    def image(self, image: Image.Image) -> Image.Image:
+        """The picture as the original code hands it to the preprocessor."""
+        return image
+
+    def batch(self, images: Sequence[Image.Image], questions: Sequence[str]) -> BatchFeature:
+        """Token ids [batch, length], padded on the left, and pixels, on the CPU.
+
+        Left padding puts each row's first new token directly after its own prompt.
+        """
+        texts = [self.prompt(question) for question in questions]
+        with self._encoding:
+            features: BatchFeature = self.processor(
+                images=[[image] for image in images],
+                text=texts,
+                padding=True,
+                padding_side=self.padding_side,
+                add_special_tokens=self.bos,
+                return_tensors="pt",
+            )
+        return features
+
+    @torch.inference_mode()
+    def answer(self, batch: BatchFeature, decoding: Decoding) -> list[Reply]:
+        """Generate one reply per row; greedy at temperature 0, else sampled with the seed.
+
+        Sampled replies depend on the composition of the batch; greedy ones do not.
+        """
+        inputs = batch.to(self.device, self.dtype)
+        if decoding.temperature > 0:
+            torch.manual_seed(decoding.seed)
+        output = self.model.generate(**inputs, **self.generation(decoding))
+        width = inputs["input_ids"].shape[1]
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        rows = output[:, width:].tolist()
+        return [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
+
+    def generation(self, decoding: Decoding) -> dict[str, Any]:
+        """Decoding in the words of transformers, every value that could change an answer explicit."""
+        words: dict[str, Any] = {
+            "max_new_tokens": decoding.max_new_tokens,
+            "do_sample": decoding.temperature > 0,
+            "num_beams": 1,
+            "repetition_penalty": 1.0,
+            "eos_token_id": self.stop_ids,
+            "pad_token_id": self.tokenizer.pad_token_id,
+        }
+        if decoding.temperature > 0:
+            words |= {"temperature": decoding.temperature, "top_k": 0, "top_p": 1.0}
+        if decoding.stop:
+            words |= {"stop_strings": list(decoding.stop), "tokenizer": self._decoder}
+        return words
+
+    def _reply(self, row: list[int], prompt_tokens: int, decoding: Decoding) -> Reply:
+        end = next((i for i, token in enumerate(row) if token in self.stop_ids), None)
+        text = self._decode(row if end is None else row[:end])
+        cuts = [at for stop in decoding.stop if (at := text.find(stop)) >= 0]
+        new_tokens = len(row) if end is None else end + 1
+        if cuts:
+            text = text[: min(cuts)]
+            while new_tokens > 1 and row[new_tokens - 1] == self.tokenizer.pad_token_id:
+                new_tokens -= 1  # the rest of the batch went on after this row had met its stop string
+        finish = "length" if end is None and not cuts else "stop"
+        return Reply(text=text, finish=finish, prompt_tokens=prompt_tokens, new_tokens=new_tokens)
+
+    def _decode(self, ids: list[int]) -> str:
+        text: str = self._decoder.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype):
+        raise AdapterError(f"'{name}' is not a dtype; use auto, float32, bfloat16 or float16")
+    return dtype

@@ -1,0 +1,30 @@
+"""LLaVA-1.5: the Vicuna conversation with its system text, images padded to a square.
+
+Source: haotian-liu/LLaVA, llava/conversation.py (vicuna_v1) and mm_utils.py (expand2square).
+"""
+
+from PIL import Image
+
+from adapters.hf import ChatModel
+
+
+class Llava(ChatModel):
+    """CLIP ViT-L/14-336 and Vicuna; the transformers layout centre-crops, so the square is made here."""
+
+    template = (
+        "A chat between a curious user and an artificial intelligence assistant. "
+        "The assistant gives helpful, detailed, and polite answers to the user's questions. "
+        "USER: <image>\n{question} ASSISTANT:"
+    )
+    stops = ("</s>",)
+    bos = True
+
+    def image(self, image: Image.Image) -> Image.Image:
+        """The image centred on a square of the mean colour, (122, 116, 104) for CLIP."""
+        if image.width == image.height:
+            return image
+        side = max(image.size)
+        red, green, blue = (int(mean * 255) for mean in self.processor.image_processor.image_mean)
+        square = Image.new("RGB", (side, side), (red, green, blue))
+        square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+        return square

@@ -1,0 +1,156 @@
+"""From a model's name to the class that reads it and the weights it reads. Imports no torch until `load` is called.
+
+    llava-v1.5-7b                 a name of adapters/models.toml, or of another package's plug-in
+    llava-v1.5-7b@FOLDER_OR_REPO  the same adapter on another checkpoint
+    hf:FOLDER_OR_REPO             any chat model that transformers loads
+    path/to/file.py:Class         a class of your own; @FOLDER_OR_REPO may follow
+
+Other packages add models through the entry-point group `face_harness.adapters`: name -> "module:Class".
+"""
+
+import importlib
+import importlib.util
+import re
+import tomllib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import Field
+
+from adapters.base import Profile
+from harness.errors import AdapterError, UnknownNameError
+from harness.records import Record
+
+GROUP = "face_harness.adapters"
+MINIATURES = Path(__file__).parent / "miniatures"
+_HERE = Path(__file__).parent
+_OWN = re.compile(r"(?P<adapter>.+\.py:[A-Za-z_]\w*)(?:@(?P<checkpoint>.+))?", re.DOTALL)
+
+
+def _eight() -> dict[Profile, int]:
+    return {"tiny": 8, "paper": 8}
+
+
+class ModelSpec(Record):
+    """A model as asked for on the command line."""
+
+    name: str
+    adapter: str
+    """"module:Class" or "path/to/file.py:Class"."""
+    repo: str | None = None
+    licence: str = "unknown"
+    parameters: float | None = None
+    """Billions, of the published checkpoint."""
+    size_gb: float | None = None
+    batch_size: dict[Profile, int] = Field(default_factory=_eight)
+    protocol: dict[Profile, dict[str, int | float | str | bool]] = Field(default_factory=dict)
+    note: str = ""
+    checkpoint: str | None = None
+    """Another checkpoint than the published one, after "@" or "hf:"."""
+
+    @property
+    def listed(self) -> bool:
+        """Whether this is a real network of the list, and so meant by "all": not echo, not a user's own."""
+        return self.repo is not None and self.name in _table()
+
+    @property
+    def miniature(self) -> Path:
+        """Where the miniature of this model lies, or would lie."""
+        return MINIATURES / self.name
+
+    def source(self, profile: Profile) -> str:
+        """The checkpoint to load: the one after "@", the miniature (tiny) or the published repository (paper).
+
+        Raises:
+            AdapterError: there is none.
+        """
+        if self.checkpoint is not None:
+            return self.checkpoint
+        if profile == "tiny" and self.listed:
+            return self._miniature_folder()
+        repo = self.repo or getattr(self.load(), "repo", None)
+        if repo is None and not self._needs_weights():
+            return ""
+        if repo is None:
+            raise AdapterError(f"model '{self.name}' names no checkpoint; write '{self.name}@FOLDER_OR_REPO'")
+        return str(repo)
+
+    def load(self) -> type[Any]:
+        """The adapter class; this is where torch comes in.
+
+        Raises:
+            AdapterError: the module or the class is not there, or fails to import.
+        """
+        place, _, attribute = self.adapter.rpartition(":")
+        try:
+            module = _module_of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        except AdapterError:
+            raise
+        except Exception as error:  # a user's file may raise anything while it is imported
+            raise AdapterError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
+        found = getattr(module, attribute, None)
+        if not isinstance(found, type):
+            classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+            raise AdapterError(str(UnknownNameError.of("class", attribute, classes, place)))
+        return found
+
+    def _miniature_folder(self) -> str:
+        if not (self.miniature / "config.json").is_file():
+            raise AdapterError(
+                f"the miniature of '{self.name}' is not at {self.miniature}: restore the folder, "
+                f"or use the published weights with --profile paper, or name a checkpoint: '{self.name}@FOLDER'"
+            )
+        return str(self.miniature)
+
+    def _needs_weights(self) -> bool:
+        return hasattr(self.load(), "answer")  # an engine of its own, such as echo, may need none
+
+
+def names() -> list[str]:
+    """All models that have a name: those of the list first, then the plug-ins of other packages."""
+    return [*_table(), *sorted(set(_plugins()) - set(_table()))]
+
+
+def spec(name: str) -> ModelSpec:
+    """What is known about a model.
+
+    Raises:
+        UnknownNameError: no model has this name.
+    """
+    if name.startswith("hf:"):
+        return ModelSpec(name=name, adapter="adapters.generic:Generic", checkpoint=name.removeprefix("hf:"))
+    if own := _OWN.fullmatch(name):
+        return ModelSpec(name=name, adapter=own["adapter"], checkpoint=own["checkpoint"])
+    base, _, checkpoint = name.partition("@")
+    return _named(base).model_copy(update={"name": name, "checkpoint": checkpoint or None})
+
+
+def _named(name: str) -> ModelSpec:
+    if name in _table():
+        return _table()[name]
+    if name in _plugins():
+        return ModelSpec(name=name, adapter=_plugins()[name].value)
+    raise UnknownNameError.of("model", name, names(), "`python -m harness models`")
+
+
+@cache
+def _table() -> dict[str, ModelSpec]:
+    rows = tomllib.loads((_HERE / "models.toml").read_text(encoding="utf-8"))
+    return {name: ModelSpec(name=name, **cast(dict[str, Any], row)) for name, row in rows.items()}
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _module_of_file(path: Path) -> Any:
+    if not path.is_file():
+        raise AdapterError(f"there is no file {path}; `python -m harness adapters new NAME` writes one to start from")
+    found = importlib.util.spec_from_file_location(f"face_harness_own_{path.stem}", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
