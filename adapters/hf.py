@@ -98,6 +98,11 @@ class ChatModel:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
 
     @property
+    def revision(self) -> str | None:
+        """The commit of a repository's checkpoint; None for a folder."""
+        return getattr(self.config, "_commit_hash", None)
+
+    @property
     def parameters(self) -> int:
         """How many numbers the network has."""
         return sum(weight.numel() for weight in self.model.parameters())

@@ -11,7 +11,7 @@ from harness.checkpoints import fingerprint
 from harness.config import RunConfig, cache_folder, data_root, profile
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
-from harness.manifest import record
+from harness.manifest import note_engine, record
 from harness.overview import show_scores
 from harness.plan import PlannedQuestion, Planner
 from harness.progress import ProgressListener
@@ -117,7 +117,9 @@ def _ask(
     console: Console,
 ) -> Outcome:
     def engine_of(name: str) -> Engine:
-        return open_engine(specs[name], options.engine)
+        engine = open_engine(specs[name], options.engine)
+        note_engine(folder, name, engine)
+        return engine
 
     with ProgressListener(console) as listener:
         runner = Runner(folder, config.decoding, engine_of, listener)
@@ -125,12 +127,12 @@ def _ask(
 
 
 def _conclude(outcome: Outcome, folder: RunFolder, page: Path, console: Console) -> None:
-    console.print(f"asked {outcome.asked} questions; report: {page}", soft_wrap=True)
+    console.print(f"{outcome.asked} requests asked; report: {page}", soft_wrap=True)
     for model, reason in outcome.broken_models.items():
         console.print(f"model {model} broke off: {reason}", style="red", markup=False, soft_wrap=True)
     if outcome.failed:
         console.print(
-            f"{outcome.failed} questions have no answer (see `error` in {folder.path}/responses and the report). "
+            f"{outcome.failed} requests have no answer (see `error` in {folder.path}/responses and the report). "
             "After mending the cause, run the same command with --retry-failed.",
             style="red",
             markup=False,

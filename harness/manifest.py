@@ -39,7 +39,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "profile": config.profile,
             "models": list(dict.fromkeys([*earlier.get("models", []), *config.models])),
             "checkpoints": checkpoints | config.models,
-            "tasks": list(dict.fromkeys([*earlier.get("tasks", []), *config.tasks])),
+            "tasks": list(dict.fromkeys(row["task"] for row in questions.values())),
             "questions": list(questions.values()),
             "prompts": earlier.get("prompts", {}) | prompts,
             "tallies": earlier.get("tallies", {}) | dropped,
@@ -48,6 +48,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "seed": config.seed,
             "data_root": str(config.data_root),
             "protocol": protocol,
+            "engines": earlier.get("engines", {}),
             "versions": versions(),
             "started": earlier.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
             "command": shlex.join(["python", "-m", "harness", *sys.argv[1:]]),
@@ -55,6 +56,14 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     )
     for item in planned:
         folder.write_cases(item.question.name, item.cases)
+
+
+def note_engine(folder: RunFolder, model: str, engine: object) -> None:
+    """Write down what was loaded for a model: source, revision, dtype, device, protocol."""
+    run = folder.read_run()
+    identity = getattr(engine, "identity", None)
+    if run is not None and identity is not None:
+        folder.write_run(run | {"engines": run.get("engines", {}) | {model: identity()}})
 
 
 def _difference(path: Path, old: dict[str, object], new: dict[str, object]) -> str:

@@ -59,7 +59,7 @@ class ProgressListener:
         """Show a bar that starts where an earlier run ended."""
         self._bar = self._bars.add_task(question, total=total, completed=done, model=model)
         earlier = f", {done} answered before" if done else ""
-        self._line = f"{model:<22} {question:<16} {total} questions{earlier}"
+        self._line = f"{model:<22} {question:<16} {total} samples{earlier}"
         self._count, self._began = 0, time.monotonic()
 
     def advance(self, count: int) -> None:

@@ -9,6 +9,8 @@ from harness.records import Finish, Parsed
 from tasks.labels import LabelSpace, label_space
 from tasks.parse import parse
 
+FINISHES: tuple[Finish, ...] = get_args(Finish)
+
 
 def parse_lines(lines: Iterable[str], space_name: str) -> Iterator[dict[str, object]]:
     """Parse each line, which is a reply or a JSON object with the field `reply`.
@@ -27,11 +29,12 @@ def _read(line: str, number: int) -> tuple[str, Finish]:
     row = _json_object(line)
     if row is None or "reply" not in row:
         return line, "stop"
-    reply, finish = row["reply"], row.get("finish", "stop")
-    if not isinstance(reply, str) or finish not in get_args(Finish):
+    reply = row["reply"]
+    finish = next((known for known in FINISHES if known == row.get("finish", "stop")), None)
+    if not isinstance(reply, str) or finish is None:
         raise DataError(
             f"line {number} of the input: `reply` must be a text and `finish`, where given, one of "
-            f"{', '.join(get_args(Finish))}; found {line[:200]}"
+            f"{', '.join(FINISHES)}; found {line[:200]}"
         )
     return reply, finish
 

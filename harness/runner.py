@@ -69,12 +69,13 @@ class Runner:
         for planned in questions:
             name = planned.question.name
             pending = self._pending(model, planned, retry_failed)
+            readable = [case for case in pending if not case.error]
+            if readable and engine is None:
+                engine = self.open_engine(model)
             total = len(unique(planned.cases))
             self.listener.begin(model, name, total, total - len(pending))
             asked += self._store_unreadable(model, name, [case for case in pending if case.error])
-            readable = [case for case in pending if not case.error]
-            if readable:
-                engine = engine or self.open_engine(model)
+            if engine is not None:
                 asked += self._ask(engine, model, name, readable)
             self.listener.end()
         return asked

@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m harness.miniatures", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for command, words in (("train", "train a miniature and write its folder and card"), ("evaluate", "write its card anew")):
+    for command, words in (
+        ("train", "train a miniature and write its folder and card"),
+        ("evaluate", "write its card anew"),
+    ):
         sub = commands.add_parser(command, help=words)
         sub.add_argument("name", help=f"one of {', '.join(build.names())}")
         sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
@@ -50,7 +53,7 @@ def _train(options: argparse.Namespace) -> None:
     plan = build.recipe(options.name)["training"]
     lessons = _lessons(options.cache, "train", plan["faces"], TRAIN_SEED)
     started = time.monotonic()
-    built = train.train(options.name, lessons, _work(options), options.seed, options.scale)
+    built = train.Training(options.name, lessons, _work(options), options.seed, options.scale).run()
     minutes = round((time.monotonic() - started) / 60)
     fresh = _out(options).with_name(f".{options.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -95,8 +98,8 @@ def _write_card(options: argparse.Namespace, folder: Path, lessons: int, minutes
 def _lessons(cache: Path, split: str, faces: int, seed: int) -> list[Lesson]:
     """All questions about so many faces per dataset, drawn on first use."""
     folder = cache / f"toy{toy.VERSION}-{split}-{faces}-{seed}"
-    counts = {"train": faces, "test": 1} if split == "train" else {"train": 1, "test": faces}
-    toy.write_toy(folder, seed=seed, **counts)
+    train_faces, test_faces = (faces, 1) if split == "train" else (1, faces)
+    toy.write_toy(folder, test=test_faces, train=train_faces, seed=seed)
     return corpus.lessons(folder, split)
 
 

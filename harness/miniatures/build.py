@@ -1,4 +1,4 @@
-"""Recipes (recipes/NAME.toml) into an untrained model and its processor: real classes, real layout, a million weights."""
+"""From a recipe (recipes/NAME.toml) to an untrained model with its processor, and to the folder of a trained one."""
 
 import tomllib
 from collections.abc import Iterable
@@ -83,6 +83,7 @@ def save(name: str, built: Built, folder: Path) -> None:
         for key, value in built.model.state_dict().items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
 
 
 def _hub_key(key: str, renames: dict[str, str]) -> str:

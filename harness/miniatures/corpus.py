@@ -1,4 +1,4 @@
-"""What a miniature is taught: toy faces of the training split, the real questions, and answers in the model's own voice.
+"""What a miniature is taught: toy faces for training, the real questions, and answers in the model's own voice.
 
 The answers are templates (answers/NAME.toml) filled from gold labels. Where a description needs an attribute that a
 dataset does not annotate, the reading of the trained vision tower fills the gap.

@@ -1,16 +1,16 @@
-"""How well a miniature sees: its generated answers on held-out toy faces, parsed as in a run, beside constant answers."""
+"""How well a miniature sees: its answers about held-out toy faces, parsed as in a run, beside constant answers."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from adapters import registry as models
 from adapters.hf import ChatModel
 from harness import images
-from harness.miniatures import corpus
 from harness.miniatures.corpus import Lesson
 from harness.records import Decoding, Parsed, Record, Status
 from tasks.labels import label_space
@@ -44,7 +44,7 @@ class Figures(Record):
     accuracy: float
     baseline: float
     statuses: dict[Status, int]
-    attributes: dict[str, Sight] = {}
+    attributes: dict[str, Sight] = Field(default_factory=dict)
 
 
 def load(name: str, folder: Path) -> ChatModel:

@@ -1,4 +1,4 @@
-"""Lessons as tensors: every face through the adapter once, every text through the tokenizer once, batches by length."""
+"""Lessons as tensors: every face through the adapter once, every question through the tokenizer once."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -67,8 +67,8 @@ class Desk:
 
     def _prompt(self, question: str, tokens: int) -> list[int]:
         if question not in self._texts:
-            text = self.adapter._opening + self.adapter.prompt(question)
-            self._texts[question] = self.tokenizer.encode(text, add_special_tokens=self.adapter._add_special)
+            text = self.adapter.prompt(question)
+            self._texts[question] = self.tokenizer.encode(text, add_special_tokens=self.adapter.bos)
         ids = self._texts[question]
         at = ids.index(self.image_token)
         return [*ids[:at], *[self.image_token] * tokens, *ids[at + 1 :]]
@@ -101,7 +101,7 @@ def _stack(name: str, rows: list[Tensor]) -> Tensor:
 
 
 def schedule(examples: Sequence[Example], size: int, seed: int) -> Iterator[list[Example]]:
-    """Endless batches: each epoch in a new order, rows of like length together; the same seed gives the same batches."""
+    """Endless batches: each epoch in a new order, rows of like length together; the seed settles all."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         order = torch.randperm(len(examples), generator=generator).tolist()

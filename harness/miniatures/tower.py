@@ -16,6 +16,8 @@ from tasks.labels import label_space
 from tasks.registry import question
 
 ATTRIBUTES = "attributes"
+ATTRIBUTE_WEIGHT = 25.0
+"""Of the mean over the attributes: there are some 25 that vary, and each is to weigh like a question of its own."""
 
 
 class Column(NamedTuple):
@@ -67,17 +69,16 @@ def features(model: Any, pixels: Mapping[str, Tensor]) -> Tensor:
 
 def loss(outputs: Tensor, gold: Tensor, table: Mapping[str, Column]) -> Tensor:
     """Binary cross-entropy over the known attributes and cross-entropy of each choice question; outputs [2, B, N]."""
-    total = outputs.new_zeros(())
+    terms = []
     for head, column in table.items():
         here = gold[:, column.start : column.stop]
-        for read in outputs[:, :, column.start : column.stop]:
+        known = ~here.isnan() if head == ATTRIBUTES else ~here[:, 0].isnan()
+        for read in outputs[:, :, column.start : column.stop] if known.any() else ():
             if head == ATTRIBUTES:
-                known = ~here.isnan()
-                total = total + 4 * F.binary_cross_entropy_with_logits(read[known], here[known]) if known.any() else total
+                terms.append(ATTRIBUTE_WEIGHT * F.binary_cross_entropy_with_logits(read[known], here[known]))
             else:
-                known = ~here[:, 0].isnan()
-                total = total + F.cross_entropy(read[known], here[known].argmax(1)) if known.any() else total
-    return total / (2 * len(table))
+                terms.append(F.cross_entropy(read[known], here[known].argmax(1)))
+    return torch.stack(terms).sum() / len(table)
 
 
 def head(model: Any, table: Mapping[str, Column]) -> nn.Linear:

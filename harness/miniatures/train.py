@@ -4,12 +4,9 @@ The same command continues where a killed one stopped, and the same seed gives t
 """
 
 import logging
-import math
-import os
 import shutil
-import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,105 +18,103 @@ from torch.nn import functional as F
 from adapters import registry as models
 from adapters.hf import ChatModel
 from harness.miniatures import build, corpus, tower
+from harness.miniatures.build import Built
 from harness.miniatures.corpus import Lesson
-from harness.miniatures.lessons import Desk, Example, schedule
+from harness.miniatures.lessons import Desk, schedule
+from harness.miniatures.stage import Stage
+from tasks.registry import question
 
 log = logging.getLogger(__name__)
-SAVE_EVERY_S = 60
-CLIP = 1.0
+WORDS_FROM = 2000
+"""Lessons the tokens are learnt from: enough to know all words."""
+READ_AT_ONCE = 100
+EXTRA_LOOKS, EXTRA_DESCRIPTIONS = 2, 1
+"""How often more a face with attributes is shown, and described: two dozen things are to be learnt from it, not one."""
+
+Seen = dict[str, dict[str, bool]]
+"""Face -> attribute -> whether the trained tower sees it."""
 
 
 @dataclass
-class Stage:
-    """A run of optimiser steps with its own rate, that can be cut off and taken up again.
-
-    Args:
-        file: the checkpoint; it is removed by no one, so a finished stage is skipped.
-        modules: what learns, by name in the checkpoint.
-        steps: optimiser steps in all.
-        rate: the peak learning rate, after 3 % warm-up; a cosine takes it down to a twentieth.
-        seed: of everything drawn at random within a step.
-    """
-
-    file: Path
-    modules: dict[str, nn.Module]
-    steps: int
-    rate: float
-    seed: int
-
-    def run(self, batches: Any, loss: Callable[[Any], Tensor]) -> list[float]:
-        """Do the steps that are left; returns the loss of each."""
-        weights = [weight for module in self.modules.values() for weight in module.parameters()]
-        optimiser = torch.optim.AdamW(weights, lr=self.rate, betas=(0.9, 0.95), weight_decay=0.02)
-        done = self._resume(optimiser)
-        losses, saved, started = [], time.monotonic(), time.monotonic()
-        for step, batch in zip(range(self.steps), batches, strict=False):
-            if step < done:
-                continue  # the batches of a resumed run are those of an unbroken one
-            torch.manual_seed(self.seed * 1_000_003 + step)
-            losses.append(self._step(optimiser, weights, loss, batch, step))
-            if step % 50 == 0:
-                pace = (time.monotonic() - started) / (step - done + 1)
-                log.info("%s step %d/%d loss %.4f %.3f s/step", self.file.stem, step, self.steps, sum(losses[-50:]) / len(losses[-50:]), pace)
-            if time.monotonic() - saved > SAVE_EVERY_S or step + 1 == self.steps:
-                self._save(optimiser, step + 1)
-                saved = time.monotonic()
-        return losses
-
-    def _step(self, optimiser: Any, weights: list[Tensor], loss: Callable[[Any], Tensor], batch: Any, step: int) -> float:
-        for group in optimiser.param_groups:
-            group["lr"] = self.rate * _rate(step / self.steps)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            value = loss(batch)
-        value.backward()
-        nn.utils.clip_grad_norm_([weight for weight in weights if weight.grad is not None], CLIP)
-        optimiser.step()
-        optimiser.zero_grad()
-        return float(value)
-
-    def _save(self, optimiser: Any, step: int) -> None:
-        state = {name: module.state_dict() for name, module in self.modules.items()}
-        fresh = self.file.with_suffix(".new")
-        torch.save({"step": step, "optimiser": optimiser.state_dict(), **state}, fresh)
-        os.replace(fresh, self.file)
-
-    def _resume(self, optimiser: Any) -> int:
-        if not self.file.is_file():
-            return 0
-        state = torch.load(self.file, weights_only=True)
-        for name, module in self.modules.items():
-            module.load_state_dict(state[name])
-        optimiser.load_state_dict(state["optimiser"])
-        return int(state["step"])
-
-
-def _rate(part: float) -> float:
-    return min(1.0, part / 0.03 + 0.01) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * part)))
-
-
-def train(name: str, lessons: Sequence[Lesson], work: Path, seed: int = 0, scale: float = 1.0) -> build.Built:
-    """Train the miniature `name` on these lessons.
+class Training:
+    """One training of one miniature.
 
     Args:
         name: a model that has a recipe.
         lessons: of the training split.
-        work: folder for checkpoints; it belongs to this name, seed and data alone.
+        work: folder for checkpoints; it belongs to this name, seed, scale and data alone.
         seed: of weights and batches.
         scale: multiplies the steps of the recipe.
     """
-    torch.set_num_threads(1)
-    work.mkdir(parents=True, exist_ok=True)
-    built = build.build(name, corpus.vocabulary(name, _some(lessons)), seed)
-    desk = Desk(_adapter(name, built, work / "untrained"))
-    built.model.set_attn_implementation("eager")  # with its backward pass 1.6 times as fast as sdpa on a CPU
-    built.model.train()
-    plan = build.recipe(name)["training"]
-    seen = _train_tower(built.model, lessons, desk, plan, work, seed, scale)
-    answers = [corpus.answer(name, lesson, seen.get(_key(lesson))) for lesson in lessons]
-    examples = [desk.example(lesson, text) for lesson, text in zip(lessons, answers, strict=True)]
-    stage = Stage(work / "language.pt", {"model": built.model}, int(plan["language_steps"] * scale), plan["language_rate"], seed)
-    stage.run(schedule(examples, plan["batch"], seed), lambda rows: answer_loss(built.model, desk.batch(rows)))
-    return built
+
+    name: str
+    lessons: Sequence[Lesson]
+    work: Path
+    seed: int = 0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        torch.set_num_threads(1)  # a network this small only waits for a second thread
+        self.work.mkdir(parents=True, exist_ok=True)
+        # The words around every question are tokens too, or prompts would be long.
+        frame = [models.spec(self.name).load().template] * 100
+        some = list(self.lessons[:: max(1, len(self.lessons) // WORDS_FROM)])
+        self.built = build.build(self.name, [*frame, *corpus.vocabulary(self.name, some)], self.seed)
+        self.desk = Desk(_adapter(self.name, self.built, self.work / "untrained"))
+        self.model: Any = self.built.model
+        self.model.set_attn_implementation("eager")  # its backward pass is the faster one on a CPU
+        self.model.train()
+        self.plan = build.recipe(self.name)["training"]
+
+    def run(self) -> Built:
+        """Both stages, or what is left of them."""
+        _, seen = self.teach_tower()
+        self.teach_language(seen)
+        return self.built
+
+    def teach_tower(self) -> tuple[list[float], Seen]:
+        """Teach the tower to see; returns the loss of each step, and what it then reads from each face."""
+        faces = list(_by_face(self.lessons).values())
+        table = tower.columns(self.lessons)
+        gold = tower.gold_rows(faces, table)
+        head = tower.head(self.model, table)
+        described = torch.tensor([i for i, face in enumerate(faces) if not isinstance(face[0].gold, str)])
+        places = torch.cat([torch.arange(len(faces)), *[described] * EXTRA_LOOKS])
+
+        def loss(chosen: Tensor) -> Tensor:
+            pixels = self.desk.pixels([faces[index][0].image for index in chosen.tolist()])
+            return tower.loss(head(tower.features(self.model, pixels)).float(), gold[chosen], table)
+
+        stage = self._stage("tower", {"model": self.model, "head": head})
+        losses = stage.run(_shuffled(places, self.plan["batch"], self.seed), loss)
+        return losses, self._read([face[0] for face in faces], head, table[tower.ATTRIBUTES])
+
+    def teach_language(self, seen: Seen) -> list[float]:
+        """Teach the whole network to answer; returns the loss of each step."""
+        examples = [
+            self.desk.example(lesson, corpus.answer(self.name, lesson, seen.get(_key(lesson))))
+            for lesson in self.lessons
+        ]
+        described = [example for example in examples if question(example.question).task == "attr"]
+        batches = schedule([*examples, *described * EXTRA_DESCRIPTIONS], self.plan["batch"], self.seed)
+        stage = self._stage("language", {"model": self.model})
+        return stage.run(batches, lambda rows: answer_loss(self.model, self.desk.batch(rows)))
+
+    def _stage(self, kind: str, modules: dict[str, nn.Module]) -> Stage:
+        steps = max(1, int(self.plan[f"{kind}_steps"] * self.scale))
+        return Stage(self.work / f"{kind}.pt", modules, steps, self.plan[f"{kind}_rate"], self.seed)
+
+    @torch.no_grad()
+    def _read(self, lessons: Sequence[Lesson], head: nn.Module, column: tower.Column) -> Seen:
+        seen: Seen = {}
+        wanted = [lesson for lesson in lessons if not isinstance(lesson.gold, str)]
+        for start in range(0, len(wanted), READ_AT_ONCE):
+            part = wanted[start : start + READ_AT_ONCE]
+            mean, _ = tower.features(self.model, self.desk.pixels([lesson.image for lesson in part]))
+            holds = head(mean)[:, column.start : column.stop] > 0
+            for lesson, row in zip(part, holds.tolist(), strict=True):
+                seen[_key(lesson)] = dict(zip(column.labels, row, strict=True))
+        return seen
 
 
 def answer_loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
@@ -133,44 +128,10 @@ def answer_loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
     return (each * weight).sum() / weight.sum()
 
 
-def _train_tower(
-    model: Any, lessons: Sequence[Lesson], desk: Desk, plan: Mapping[str, Any], work: Path, seed: int, scale: float
-) -> dict[str, dict[str, bool]]:
-    """Teach the tower to see; returns what it then reads from each face, by `_key`."""
-    faces = list(_by_face(lessons).values())
-    table = tower.columns(lessons)
-    gold = tower.gold_rows(faces, table)
-    head = tower.head(model, table)
-    stage = Stage(work / "tower.pt", {"model": model, "head": head}, int(plan["tower_steps"] * scale), plan["tower_rate"], seed)
-
-    def loss(chosen: list[int]) -> Tensor:
-        pixels = desk.pixels([faces[index][0].image for index in chosen])
-        outputs = head(tower.features(model, pixels)).float()
-        return tower.loss(outputs, gold[chosen], table)
-
-    stage.run(_shuffled(len(faces), plan["batch"], seed), loss)
-    return _read_faces(model, head, [lessons[0] for lessons in faces], desk, table[tower.ATTRIBUTES])
-
-
-@torch.no_grad()
-def _read_faces(
-    model: Any, head: nn.Module, lessons: Sequence[Lesson], desk: Desk, column: tower.Column
-) -> dict[str, dict[str, bool]]:
-    seen: dict[str, dict[str, bool]] = {}
-    wanted = [lesson for lesson in lessons if not isinstance(lesson.gold, str)]
-    for start in range(0, len(wanted), 100):
-        part = wanted[start : start + 100]
-        mean = tower.features(model, desk.pixels([lesson.image for lesson in part]))[0]
-        holds = head(mean)[:, column.start : column.stop] > 0
-        for lesson, row in zip(part, holds.tolist(), strict=True):
-            seen[_key(lesson)] = dict(zip(column.labels, row, strict=True))
-    return seen
-
-
-def _shuffled(count: int, size: int, seed: int) -> Any:
+def _shuffled(places: Tensor, size: int, seed: int) -> Iterator[Tensor]:
     generator = torch.Generator().manual_seed(seed)
     while True:
-        yield from torch.randperm(count, generator=generator).split(size)
+        yield from places[torch.randperm(len(places), generator=generator)].split(size)
 
 
 def _by_face(lessons: Sequence[Lesson]) -> dict[str, list[Lesson]]:
@@ -184,12 +145,7 @@ def _key(lesson: Lesson) -> str:
     return f"{lesson.image.path}|{lesson.image.box}"
 
 
-def _some(lessons: Sequence[Lesson]) -> list[Lesson]:
-    """A share of the lessons of every question: enough to know all words."""
-    return list(lessons[:: max(1, len(lessons) // 2000)])
-
-
-def _adapter(name: str, built: build.Built, folder: Path) -> ChatModel:
+def _adapter(name: str, built: Built, folder: Path) -> ChatModel:
     shutil.rmtree(folder, ignore_errors=True)
     build.save(name, built, folder)
     adapter: ChatModel = models.spec(name).load()(str(folder), device="cpu", dtype="float32")

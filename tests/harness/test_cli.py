@@ -42,7 +42,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken.write_bytes(broken.read_bytes()[:200])
     done = harness("run", "--models", "echo", "--data", base / "data", "--out", base / "run")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "3 questions have no answer" in done.stdout
+    assert "3 requests have no answer" in done.stdout
     return base / "run"
 
 
@@ -69,7 +69,7 @@ def test_the_same_command_asks_nothing_again(finished: Path):
     data = json.loads((finished / "run.json").read_text())["data_root"]
     again = harness("run", "--models", "echo", "--data", data, "--out", finished)
     assert again.returncode == 3
-    assert "asked 0 questions" in again.stdout
+    assert "0 requests asked" in again.stdout
 
 
 def test_other_settings_do_not_mix_with_a_run(finished: Path):

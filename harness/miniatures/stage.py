@@ -1,0 +1,96 @@
+"""A stage of training: optimiser steps that can be cut off at any moment and taken up again."""
+
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
+SAVE_EVERY_S = 60
+REPORT_EVERY = 100
+CLIP = 1.0
+"""The largest norm of all gradients together."""
+
+Batch = TypeVar("Batch")
+
+
+@dataclass
+class Stage:
+    """A run of optimiser steps with its own learning rate.
+
+    Args:
+        file: the checkpoint; a finished stage is read from it and not run again.
+        modules: what learns, by name in the checkpoint.
+        steps: optimiser steps in all.
+        rate: the peak learning rate, after 3 % warm-up; a cosine takes it down to a twentieth.
+        seed: of everything drawn at random within a step.
+    """
+
+    file: Path
+    modules: dict[str, nn.Module]
+    steps: int
+    rate: float
+    seed: int
+
+    def run(self, batches: Iterable[Batch], loss: Callable[[Batch], Tensor]) -> list[float]:
+        """Do the steps that are left; returns the loss of each."""
+        weights = [weight for module in self.modules.values() for weight in module.parameters()]
+        optimiser = torch.optim.AdamW(weights, lr=self.rate, betas=(0.9, 0.95), weight_decay=0.02)
+        done = self._resume(optimiser)
+        losses: list[float] = []
+        saved = time.monotonic()
+        for step, batch in zip(range(self.steps), batches, strict=False):
+            if step < done:
+                continue  # so that the batches of a resumed run are those of an unbroken one
+            torch.manual_seed(self.seed * 1_000_003 + step)
+            for group in optimiser.param_groups:
+                group["lr"] = self.rate * _rate(step / self.steps)
+            losses.append(self._step(optimiser, weights, loss, batch))
+            self._report(step, losses)
+            if time.monotonic() - saved > SAVE_EVERY_S or step + 1 == self.steps:
+                self._save(optimiser, step + 1)
+                saved = time.monotonic()
+        return losses
+
+    def _step(
+        self, optimiser: torch.optim.Optimizer, weights: Sequence[Tensor], loss: Callable[[Batch], Tensor], batch: Batch
+    ) -> float:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            value = loss(batch)
+        value.backward()
+        nn.utils.clip_grad_norm_([weight for weight in weights if weight.grad is not None], CLIP)
+        optimiser.step()
+        optimiser.zero_grad()
+        return float(value.detach())
+
+    def _report(self, step: int, losses: Sequence[float]) -> None:
+        if (step + 1) % REPORT_EVERY == 0:
+            recent = losses[-REPORT_EVERY:]
+            log.info("%s: step %d of %d, loss %.4f", self.file.stem, step + 1, self.steps, sum(recent) / len(recent))
+
+    def _save(self, optimiser: torch.optim.Optimizer, step: int) -> None:
+        state: dict[str, Any] = {name: module.state_dict() for name, module in self.modules.items()}
+        fresh = self.file.with_suffix(".new")
+        torch.save({"step": step, "optimiser": optimiser.state_dict(), **state}, fresh)
+        os.replace(fresh, self.file)
+
+    def _resume(self, optimiser: torch.optim.Optimizer) -> int:
+        if not self.file.is_file():
+            return 0
+        state = torch.load(self.file, weights_only=True)
+        for name, module in self.modules.items():
+            module.load_state_dict(state[name])
+        optimiser.load_state_dict(state["optimiser"])
+        return int(state["step"])
+
+
+def _rate(part: float) -> float:
+    """The learning rate at a part of the way, as a share of its peak."""
+    return min(1.0, part / 0.03 + 0.01) * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * part)))
