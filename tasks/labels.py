@@ -24,6 +24,16 @@ SPACE_NAMES: tuple[str, ...] = (
     "raf-db",
 )
 
+BY_LABEL = frozenset(
+    (
+        *("words", "weak", "short", "denials", "counterparts"),
+        *("opposites", "hints", "hints_against", "pronouns", "pronouns_against"),
+    )
+)
+"""The tables of a file whose keys are labels."""
+POSSESSIVES = ("the", "his", "her", "their")
+"""What "{the}" stands for in a phrase of the data."""
+
 Phrases = dict[str, tuple[str, ...]]
 """Label -> the phrases that name it."""
 
@@ -34,6 +44,8 @@ class Head(Record):
     nouns: tuple[str, ...]
     yes: Phrases = Field(default_factory=dict)
     no: Phrases = Field(default_factory=dict)
+    against: Phrases = Field(default_factory=dict)
+    """Adjectives that deny the label and whose denial says nothing: eyes that are not blue need not be brown."""
 
 
 class Guard(Record):
@@ -50,6 +62,12 @@ class Guard(Record):
     """Beside one of these, over "and" or a comma, the word is a colour too: "black and silver"."""
     things: tuple[str, ...]
     """Said of one of these the word is a colour: "her shirt is black"."""
+    hues: tuple[str, ...] = ()
+    """As colours, but behind a word that begins its clause they are said of another thing: "Black, brown eyes"."""
+    told_by: tuple[str, ...] = ()
+    """A heading of one of these asks for the label: "Race: White, hair: black"."""
+    evidence: frozenset[str] = frozenset()
+    """Joined to another thing in a heading, one of these is a reason: "dark skin and curly hair: Black"."""
     modifying: tuple[str, ...]
     """Before the thing, one of these makes it part of somebody: "the man with the beard is black"."""
 
@@ -85,6 +103,10 @@ class LabelSpace(Record):
     """Attributes: phrases that suggest the label where nothing is stated; negated, they say nothing."""
     hints_against: Phrases = Field(default_factory=dict)
     """Attributes: phrases that suggest its absence where nothing is stated."""
+    pronouns: Phrases = Field(default_factory=dict)
+    """Attributes: as hints, and denied too they hold: "without his hat", "I don't think he is bald"."""
+    pronouns_against: Phrases = Field(default_factory=dict)
+    """Attributes: as hints_against, and denied too they hold."""
     heads: tuple[Head, ...] = ()
     exclusive: tuple[tuple[str, str], ...] = ()
     """Pairs of labels that cannot both hold, each in the order of the labels."""
@@ -101,7 +123,7 @@ class LabelSpace(Record):
     @model_validator(mode="after")
     def _known_labels(self) -> "LabelSpace":
         stated = [*self.words, *self.weak, *self.short, *self.denials, *self.opposites]
-        implied = [*self.counterparts, *self.hints, *self.hints_against]
+        implied = [*self.counterparts, *self.hints, *self.hints_against, *self.pronouns, *self.pronouns_against]
         named = {*stated, *implied} | {label for pair in self.exclusive for label in pair}
         if unknown := sorted(named - set(self.labels)):
             raise ValueError(f"space '{self.name}' has words for labels it does not list: {unknown}")
@@ -133,15 +155,30 @@ def _table(name: str) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for base in own.pop("like", []):
         merged |= _table(base)
-    return merged | own
+    return {key: _spelt_out(value) for key, value in (merged | own).items()}
+
+
+def _spelt_out(value: Any) -> Any:
+    """A table with "{the}" in its phrases replaced by each of the words that may stand there."""
+    if isinstance(value, dict):
+        return {key: _spelt_out(inner) for key, inner in value.items()}
+    if not isinstance(value, list):
+        return value
+    spelt = [_spelt_out(inner) for inner in value]
+    return [form for inner in spelt for form in _forms(inner)]
+
+
+def _forms(phrase: Any) -> list[Any]:
+    if not isinstance(phrase, str) or "{the}" not in phrase:
+        return [phrase]
+    return [phrase.replace("{the}", word) for word in POSSESSIVES]
 
 
 def _only(table: dict[str, Any], labels: dict[str, int]) -> dict[str, Any]:
     """Leave out the words of labels that this space lacks: MAAD and CelebA share one file."""
-    phrases = ("words", "weak", "short", "denials", "counterparts", "opposites", "hints", "hints_against")
-    kept = {key: _known(value, labels) if key in phrases else value for key, value in table.items()}
+    kept = {key: _known(value, labels) if key in BY_LABEL else value for key, value in table.items()}
     kept["heads"] = [
-        {"nouns": head["nouns"], "yes": _known(head.get("yes", {}), labels), "no": _known(head.get("no", {}), labels)}
+        {"nouns": head["nouns"], **{key: _known(head.get(key, {}), labels) for key in ("yes", "no", "against")}}
         for head in table.get("heads", [])
     ]
     return kept

@@ -4,6 +4,7 @@ from harness.records import Finish, Parsed
 from tasks.labels import LabelSpace
 from tasks.parse.attributes import parse_attributes
 from tasks.parse.choice import parse_choice
+from tasks.parse.items import itemised
 from tasks.parse.text import tokens
 
 __all__ = ["parse"]
@@ -20,5 +21,5 @@ def parse(reply: str, space: LabelSpace, finish: Finish = "stop") -> Parsed:
     if not found:
         return Parsed(status="truncated" if finish == "length" else "unparsed")
     if space.kind == "attributes":
-        return parse_attributes(found, space, finish)
+        return parse_attributes(itemised(found, space), space, finish)
     return parse_choice(found, space, finish)

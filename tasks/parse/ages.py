@@ -82,9 +82,19 @@ class _Reader:
                 value, last = number
                 if self._stops(last):
                     return None
+                if name == "over" and (upper := self._upper(last)):
+                    return _Span(place, self._units(upper[1]), value, upper[0] - 1)
                 bounds = (value, OLDEST) if name == "over" else (UNDER, max(value - 1, 0))
                 return _Span(place, self._units(last), *bounds)
         return None
+
+    def _upper(self, place: int) -> tuple[int, int] | None:
+        """The number of "but younger than 30", behind "older than 20"."""
+        place = self._units(place)
+        place += self._at(place) == ","
+        place += self._at(place) in ("but", "and", "yet")
+        cue = _phrases("under").at(self.texts, place) if place < len(self.texts) else None
+        return self._number(cue.last) if cue else None
 
     def _decade(self, place: int) -> _Span | None:
         """ "20s", "20's", "twenties", "twenty-something"."""
@@ -150,6 +160,10 @@ class _Reader:
 
     def _before(self, place: int) -> str:
         """The word before a number, over the point of "approx."."""
+        if self._at(place - 1) == "," and self._at(place - 2) in age_words("guesses"):
+            return self._at(place - 2)
+        if self._at(place - 1) == "at" and self._at(place - 2) in ("him", "her", "them", "person", "subject", "age"):
+            return "about"
         abbreviated = self._at(place - 1) == "." and self._at(place - 2) in age_words("abbreviated")
         return self._at(place - 2 if abbreviated else place - 1)
 
@@ -168,6 +182,8 @@ class _Reader:
         value = number_words("numbers").get(text)
         if value is None:
             return None
+        if self.texts[place + 1 : place + 4] == ["and", "a", "half"]:
+            return value, place + 4
         unit = number_words("numbers").get(self._at(place + 1), 0)
         return (value + unit, place + 2) if value >= 20 and 0 < unit < 10 else (value, place + 1)
 

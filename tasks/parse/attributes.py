@@ -18,7 +18,7 @@ from tasks.parse.scope import Force, Scopes, scopes
 from tasks.parse.structure import Answer, Structure
 from tasks.parse.text import Lexicon, Token, words
 
-JOINERS = frozenset({"or", "/", "to", "a", "an", "possibly", "perhaps", "maybe", "even", ","})
+JOINERS = frozenset({"or", "/", "to", "her", "a", "an", "possibly", "perhaps", "maybe", "even", ","})
 """Words between two alternatives, of which neither is asserted: "brown or black hair"."""
 
 
@@ -55,6 +55,8 @@ def _lexicon(space: LabelSpace) -> Lexicon[tuple[Effect, ...]]:
         (space.opposites, False, None, False),
         (space.hints, True, None, True),
         (space.hints_against, False, None, True),
+        (space.pronouns, True, True, True),
+        (space.pronouns_against, False, False, True),
     )
     for table, said, denied, weak in tables:
         for label, phrases in table.items():
@@ -129,8 +131,10 @@ def _of_adjective(one: Described, structure: Structure) -> Iterable[Statement]:
     answer = structure.answer(min(one.place, one.noun), max(one.last, one.noun_last))
     force = structure.marks.marks[one.place].force
     if one.place < one.noun and structure.marks.marks[one.noun].force == Force.DOUBTED:
-        return
+        force = Force.DOUBTED
     denied = force == Force.DENIED or answer == Answer.NO
+    if denied and not one.reversible:
+        return
     if force != Force.DOUBTED and answer != Answer.UNKNOWN:
         first, last = min(one.place, one.noun), max(one.last, one.noun_last)
         yield Statement(first, last, one.label, one.value != denied, core=(one.place, one.last))
@@ -146,7 +150,8 @@ def _of_phrase(first: int, last: int, effect: Effect, structure: Structure) -> I
     said: bool | None = force == Force.SAID if force != Force.DOUBTED else None
     if answer in (Answer.YES, Answer.NO):
         said = answer == Answer.YES
-    if said is None or answer == Answer.UNKNOWN:
+    pronoun = effect.said == effect.denied
+    if said is None or answer == Answer.UNKNOWN or (pronoun and answer == Answer.NO):
         return
     value = effect.said if said else effect.denied
     if value is not None:

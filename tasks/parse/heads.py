@@ -6,10 +6,17 @@ from typing import NamedTuple
 
 from tasks.labels import LabelSpace
 from tasks.parse.english import word_set
+from tasks.parse.scope import BULLETS
 from tasks.parse.text import SENTENCE_ENDS, Found, Lexicon, words
 
-REACH = 12
+REACH = 16
 """Words looked at on either side of the noun."""
+ASIDE = 9
+"""The longest aside between two commas."""
+SECTION = 80
+"""Words below a heading that are looked at."""
+ASPECTS = frozenset({"color", "colour", "type", "texture", "style", "shape", "size", "length", "tone", "appearance"})
+HEADING_BEFORE = BULLETS | {"\n", ".", ":"}
 _TURNED = (["turned"], ["gone"], ["become"], ["been"], ["grown"])
 _STOPS = SENTENCE_ENDS | {
     "a", "an", "the", "his", "her", "their", "with", "while", "against", "on", "over", "by", "he", "she", "they",
@@ -26,21 +33,30 @@ class Described(NamedTuple):
     noun_last: int
     label: str
     value: bool
+    reversible: bool = True
+    """Whether its denial says the reverse: eyes that are not blue need not be brown."""
+
+
+class _Effect(NamedTuple):
+    label: str
+    value: bool
+    reversible: bool
 
 
 class _Head(NamedTuple):
-    adjectives: Lexicon[tuple[tuple[str, bool], ...]]
+    adjectives: Lexicon[tuple[_Effect, ...]]
 
 
 @lru_cache(maxsize=32)
 def _heads(space: LabelSpace) -> Lexicon[_Head]:
     nouns: dict[tuple[str, ...], _Head] = {}
     for head in space.heads:
-        effects: dict[tuple[str, ...], tuple[tuple[str, bool], ...]] = {}
-        for table, value in ((head.yes, True), (head.no, False)):
+        effects: dict[tuple[str, ...], tuple[_Effect, ...]] = {}
+        for table, value, reversible in ((head.yes, True, True), (head.no, False, True), (head.against, False, False)):
             for label, adjectives in table.items():
                 for adjective in adjectives:
-                    effects[words(adjective)] = (*effects.get(words(adjective), ()), (label, value))
+                    effect = _Effect(label, value, reversible)
+                    effects[words(adjective)] = (*effects.get(words(adjective), ()), effect)
         nouns |= {words(noun): _Head(Lexicon(effects)) for noun in head.nouns}
     return Lexicon(nouns)
 
@@ -57,13 +73,14 @@ def described(texts: Sequence[str], space: LabelSpace) -> Iterable[Described]:
     for noun in nouns:
         yield from _before(texts, noun)
         yield from _after(texts, noun, places)
+        yield from _section(texts, noun)
 
 
 def _before(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
     """Adjectives and fillers that lead up to the noun without a gap."""
     place = noun.first - 1
     while place >= max(noun.first - REACH, 0) and not (place == noun.first - 1 and texts[place] in (",", "and", "or")):
-        begin = next((back for back in (place, place - 1) if _ends_at(texts, noun, back, place)), None)
+        begin = next((back for back in (place - 2, place - 1, place) if _ends_at(texts, noun, back, place)), None)
         if begin is not None:
             yield from _effects(texts, noun, begin)
             place = begin - 1
@@ -83,16 +100,35 @@ def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterabl
     place = noun.last
     while place < len(texts) and texts[place] in ("color", "colour", "type", "texture", "style", "shape", "-", "size"):
         place += 1
+    if texts[place : place + 1] == ["on"] and texts[place + 2 : place + 3] == ["head"]:
+        place += 3
     if texts[place : place + 1] in (["has"], ["have"]) and texts[place + 1 : place + 2] in _TURNED:
         place += 1
-    elif not _linked(texts, place):
+    elif not _linked(texts, place := past_aside(texts, place)) and not _in_colour(texts, place, noun):
         return
+    place = _past_restart(texts, place)
     end = min(noun.last + REACH, len(texts))
     while place < end and place not in nouns and texts[place] not in _STOPS:
         found = noun.meaning.adjectives.at(texts, place)
         if found:
             yield from _effects(texts, noun, place)
         place = found.last if found else place + 1
+
+
+def _section(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
+    """The bullets below a line that holds the noun alone: "**Hair**", "- Style: wavy"."""
+    place = noun.last + (texts[noun.last : noun.last + 1] == [":"])
+    alone = noun.first == 0 or texts[noun.first - 1] in HEADING_BEFORE
+    if not alone or texts[place : place + 1] != ["\n"]:
+        return
+    end = min(place + SECTION, len(texts) - 3)
+    of_noun = False
+    while place < end and (texts[place] != "\n" or texts[place + 1] in BULLETS):
+        if texts[place] == "\n":
+            of_noun = texts[place + 2] in ASPECTS and texts[place + 3] == ":"
+        elif of_noun:
+            yield from _effects(texts, noun, place)
+        place += 1
 
 
 def _linked(texts: Sequence[str], place: int) -> bool:
@@ -103,7 +139,34 @@ def _linked(texts: Sequence[str], place: int) -> bool:
     return texts[place] != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
 
 
+def _in_colour(texts: Sequence[str], place: int, noun: Found[_Head]) -> bool:
+    """Whether "brown in color" follows a comma."""
+    first = place + 1
+    while texts[place : place + 1] == [","] and first < len(texts) and texts[first] in word_set("fillers"):
+        first += 1
+    found = noun.meaning.adjectives.at(texts, first) if first < len(texts) else None
+    return found is not None and tuple(texts[found.last : found.last + 2]) in (("in", "color"), ("in", "colour"))
+
+
+def _past_restart(texts: Sequence[str], place: int) -> int:
+    """Skip "they", a brace, or "a": "Eyebrows: They are thick", "hair": {"color": "brown"}, "hair is a rich brown"."""
+    following = texts[place + 1 : place + 2]
+    colon = texts[place : place + 1] == [":"] and following in (["they"], ["these"], ["{"])
+    return place + 2 if colon or following in (["a"], ["an"]) else place
+
+
+def past_aside(texts: Sequence[str], place: int) -> int:
+    """Skip what stands between two commas before a verb: "his hair, unlike his beard, is white"."""
+    if texts[place : place + 1] == [","]:
+        for end in range(place + 1, min(place + ASIDE, len(texts) - 1)):
+            if texts[end] in SENTENCE_ENDS:
+                break
+            if texts[end] == ",":
+                return end + 1 if texts[end + 1] in word_set("copulas") else place
+    return place
+
+
 def _effects(texts: Sequence[str], noun: Found[_Head], place: int) -> Iterable[Described]:
     found = noun.meaning.adjectives.at(texts, place)
-    for label, value in found.meaning if found else ():
-        yield Described(place, found.last if found else place, noun.first, noun.last, label, value)
+    for effect in found.meaning if found else ():
+        yield Described(place, found.last if found else place, noun.first, noun.last, *effect)

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from tasks.labels import Guard, LabelSpace
 from tasks.parse.english import word_set
-from tasks.parse.text import BREAKS, Lexicon, Token, words
+from tasks.parse.text import BREAKS, SENTENCE_ENDS, Lexicon, Token, words
 
+ASIDE = 9
+"""The longest aside between two commas."""
 SUBJECT_REACH = 5
 """How many words back from "is black" its subject is looked for."""
 
@@ -59,6 +61,8 @@ def guarded(texts: Sequence[str], first: int, last: int, guards: Sequence[Guard]
 
 def _meant(texts: Sequence[str], place: int, guard: Guard) -> bool:
     before = texts[place - 1] if place else ""
+    if place > 1 and before == ":" and texts[place - 2] in guard.told_by:
+        return True
     if before in guard.never_after or _said_of_thing(texts, place, guard):
         return False
     after = place + 1
@@ -67,8 +71,20 @@ def _meant(texts: Sequence[str], place: int, guard: Guard) -> bool:
     following = texts[after] if after < len(texts) else ""
     if following in ("and", "or", ",", "/", "-"):
         beyond = texts[after + 1] if after + 1 < len(texts) else ""
-        return beyond not in guard.colours
+        # "Black, brown eyes": nothing has two colours at once, so the first is a word of its own.
+        alone = following == "," and beyond in guard.hues and (not before or before in SENTENCE_ENDS)
+        # "A white, wavy-haired man" is white himself.
+        return alone or "haired" in texts[after + 2 : after + 3] or beyond not in guard.colours + guard.hues
     return not following or following in guard.before or not following[0].isalnum()
+
+
+def _past_aside(texts: Sequence[str], back: int) -> int:
+    """Skip back over what stands between two commas: "his hair, unlike his beard, is"."""
+    if back > 0 and texts[back] == ",":
+        for place in range(back - 1, max(back - ASIDE, 0), -1):
+            if texts[place] in BREAKS:
+                return place - 1 if texts[place] == "," else back
+    return back
 
 
 def _said_of_thing(texts: Sequence[str], place: int, guard: Guard) -> bool:
@@ -77,8 +93,13 @@ def _said_of_thing(texts: Sequence[str], place: int, guard: Guard) -> bool:
     linked = False
     while back >= 0 and (texts[back] in word_set("copulas") or texts[back] in (":", "solid", "plain")):
         linked, back = True, back - 1
+    back = _past_aside(texts, back)
     found = False
-    for text in reversed(texts[max(back - SUBJECT_REACH, 0) : back + 1] if linked else ()):
+    subject = texts[max(back - SUBJECT_REACH, 0) : back + 1] if linked else ()
+    if guard.evidence.intersection(subject) and "and" in subject and texts[place - 1] == ":":
+        # "Dark skin and curly hair: Black" draws a conclusion.
+        return False
+    for text in reversed(subject):
         if text in BREAKS or text in guard.modifying:
             # "the man with the beard is black": the thing only tells which man.
             return found and text in BREAKS

@@ -9,10 +9,12 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from tasks.parse.english import cues, word_set
-from tasks.parse.text import SENTENCE_ENDS, Token
+from tasks.parse.text import BREAKS, SENTENCE_ENDS, Token
 
 LIST_REACH = 14
 """How many words ahead an "or" is looked for that makes a denied list of what commas separate."""
+CLAUSE_REACH = 3
+"""So many words of a denied clause its verb may stand after: "I don't think the woman is"."""
 BULLETS = frozenset({"-", "•", "+", "·"})
 
 
@@ -65,7 +67,7 @@ class _Reader:
         self.texts = [token.text for token in tokens]
         self.force, self.rank = Force.SAID, Rank.FIRM
         self.opened = 0
-        self.sticky = False
+        self.sticky = self.aside = False
         self.marks: list[Mark] = []
         self.refusals: list[int] = []
         self.opens_denied: set[int] = set()
@@ -95,21 +97,44 @@ class _Reader:
             self._reset()
         elif "soft_border" in kinds and self.force in (Force.DENIED, Force.DENIED_AFTER_AND):
             self.force = Force.SAID
-        if kinds & {"refuse", "doubt"}:
-            self.force, self.opened = Force.DOUBTED, last
-        elif "deny" in kinds and self.force != Force.DOUBTED:
-            self.opens_denied.add(place)
-            self.force, self.opened = Force.DENIED, last
-            self.sticky = self._at(last) == ":" and self._at(place - 1) in HEADING_AFTER
-        if "decide" in kinds:
-            self.force = Force.SAID
+        self._claim(kinds, place, last)
+        if "demote" in kinds:
+            self._demote(place)
         if kinds & {"top", "decide"}:
             self.rank = Rank.TOP
         elif "maybe" in kinds:
             self.rank = Rank.MAYBE
 
+    def _claim(self, kinds: frozenset[str], place: int, last: int) -> None:
+        """Deny, doubt or assert what follows."""
+        if kinds & {"refuse", "doubt"}:
+            self.force, self.opened = Force.DOUBTED, last
+        elif kinds & {"deny", "deny_clause"} and self.force != Force.DOUBTED:
+            self.opens_denied.add(place)
+            self.force, self.opened = Force.DENIED, last + (CLAUSE_REACH if "deny_clause" in kinds else 0)
+            self.sticky = ":" in (self._at(last - 1), self._at(last)) and self._at(place - 1) in HEADING_AFTER
+        if "decide" in kinds:
+            self.force = Force.SAID
+        if "aside" in kinds and (self._at(place - 1) in SENTENCE_ENDS | {"", ",", "and", "while"}):
+            self.force, self.aside, self.opened = Force.DOUBTED, True, last
+
+    def _demote(self, place: int) -> None:
+        """Make a second choice of what stands just before: "Indian is also possible"."""
+        for back in range(place - 1, max(place - LIST_REACH, -1), -1):
+            if self.texts[back] in BREAKS or "border" in self._kinds(back):
+                return
+            self.marks[back] = self.marks[back]._replace(rank=Rank.MAYBE)
+
+    def _kinds(self, place: int) -> frozenset[str]:
+        found = cues().at(self.texts, place)
+        return found.meaning if found else frozenset()
+
     def _close(self, place: int) -> None:
         text = self.texts[place]
+        if self.aside and text not in SENTENCE_ENDS:
+            if text in (",", "and", "while") and place > self.opened and self._at(place + 1) in word_set("persons"):
+                self._reset()
+            return
         if self.sticky and text != "]" and (text != "\n" or self._bullet_follows(place)):
             return
         answers = text == ":" and self._at(place - 1) == "answer"
@@ -123,7 +148,7 @@ class _Reader:
     def _close_denial(self, place: int) -> None:
         text, following = self.texts[place], self._at(place + 1)
         finite_verb = text in word_set("verbs") and place - self.opened >= 2
-        ends = text in ("-", ":") or (text in (")", "on") and place > self.opened)
+        ends = text in ("-", ":") or (text in (")", "on", "|", "<", "•") and place > self.opened)
         if ends or finite_verb or (text == "," and not self._list_goes_on(place)):
             self.force = Force.SAID
         elif text == "and":
@@ -133,6 +158,8 @@ class _Reader:
         following = self._at(place + 1)
         if following in word_set("verbs") or following in word_set("subjects") - word_set("articles"):
             return False
+        if self._bare_things(place):
+            return True
         if following == "and":
             return not self._begins_statement(self._at(place + 2))
         for text in self.texts[place + 1 : place + 1 + LIST_REACH]:
@@ -141,6 +168,15 @@ class _Reader:
             if text in ("or", "nor"):
                 return True
         return False
+
+    def _bare_things(self, place: int) -> bool:
+        """Whether nothing but things follow: "He has no glasses, hat, earrings." """
+        if self.opened >= 2 and self._at(self.opened - 2) == ",":
+            return False
+        end = place
+        while self._at(end) == "," and self._at(end + 1) in word_set("things") and end < place + 2 * LIST_REACH:
+            end += 2
+        return end > place and self._at(end) in SENTENCE_ENDS | {"", "and"}
 
     def _begins_statement(self, text: str) -> bool:
         return text in word_set("verbs") or text in word_set("subjects") or text in word_set("articles")
@@ -153,6 +189,7 @@ class _Reader:
 
     def _reset(self) -> None:
         self.force, self.rank, self.sticky = Force.SAID, Rank.FIRM, False
+        self.aside = False
 
     def _ask(self) -> None:
         """A question claims nothing: doubt every word of a sentence that ends with a question mark."""

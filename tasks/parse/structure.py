@@ -76,7 +76,9 @@ class Structure:
         while self._at(first) in _LINKS or (self._at(first) in skipped and first - link < 3):
             first += 1
         word, following = self._at(first), self._at(first + 1)
-        if word in word_set("unknown") or (word, following) == ("n", "/"):
+        # "a woman (maybe 30)" doubts the age.
+        doubted = word in word_set("unknown") and (self._at(link) != "(" or following in _ENDS)
+        if doubted or (word, following) == ("n", "/"):
             return Answer.UNKNOWN
         if word in word_set("yes"):
             return Answer.YES

@@ -34,6 +34,8 @@ _SAME = str.maketrans(
 )
 # A hyphen inside a word joins two words ("clean-shaven", "mid-20s"); one between numbers is a range.
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W_])|(?<=[0-9])-(?=[^\W\d_])")
+# "sex ........ F", as in a table of contents.
+_LEADER = re.compile(r"(?<=[^\W_][ ])[.]{3,}(?= )")
 _TOKEN = re.compile(r"\n|[^\W\d_]+n't\b|'(?:s|m|d|re|ve|ll)\b|[0-9]+\.[0-9]+|[^\W_]+|[^\w\s']")
 
 SENTENCE_ENDS = frozenset({".", "!", "?", ";", "\n", "—"})
@@ -46,17 +48,28 @@ class Token(NamedTuple):
     text: str
     start: int
     end: int
+    name: bool = False
+    """Whether it is written as part of a name: with a capital (not all capitals) or an underscore."""
 
 
 def tokens(reply: str) -> list[Token]:
     """The words and signs of a reply; quotes, asterisks and the like are left out."""
     text = _HYPHEN.sub(" ", _lower(_shorten(reply)).translate(_SAME))
-    return [Token(found.group(), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+    text = _LEADER.sub(lambda dots: ":" + " " * (len(dots.group()) - 1), text)
+    return [
+        Token(found.group(), found.start(), found.end(), _is_name(reply, found.start(), found.end()))
+        for found in _TOKEN.finditer(text)
+    ]
 
 
 def words(phrase: str) -> tuple[str, ...]:
     """A phrase of a data file, cut as a reply is."""
     return tuple(token.text for token in tokens(phrase))
+
+
+def _is_name(reply: str, start: int, end: int) -> bool:
+    title = reply[start].isupper() and end - start > 1 and reply[start + 1].islower()
+    return title or "_" in (reply[end : end + 1], reply[start - 1 : start])
 
 
 def _lower(text: str) -> str:

@@ -1,7 +1,6 @@
 """Laws of the parser, for any text."""
 
 import json
-import time
 from itertools import chain
 from pathlib import Path
 
@@ -22,71 +21,36 @@ TABLE = Path(__file__).parents[1] / "tasks" / "replies.jsonl"
 REPLIES = [json.loads(line)["reply"] for line in TABLE.read_text(encoding="utf-8").splitlines()]
 
 _SMALL_WORDS = [
-    "not",
-    "no",
-    "without",
-    "either",
-    "or",
-    "and",
-    "but",
-    ",",
-    ".",
-    ":",
-    "?",
-    "\n",
-    "-",
-    "(",
-    ")",
-    "|",
-    "{",
-    "}",
-    '"',
-    "'",
-    "*",
-    "answer",
-    "Answer:",
-    "the",
-    "is",
-    "are",
-    "she",
-    "he",
-    "man",
-    "woman",
-    "possibly",
-    "likely",
-    "whether",
-    "neither",
-    "nor",
-    "hair",
-    "black",
-    "white",
-    "eyes",
-    "years",
-    "old",
-    "25",
-    "20-29",
-    "over",
-    "70",
-    "yes",
-    "no",
-    "true",
-    "false",
-    "İ",
-    "ß",
-    "–",
-    "’",
-    "i'm",
-    "sorry",
-    "can't",
-]
+    "\n", "not", "no", "without", "either", "or", "and", "but", ",", ".", ":", "?",
+    "-", "(", ")", "|", "{", "}", "\"", "'", "*", "answer", "Answer:", "the",
+    "is", "are", "she", "he", "man", "woman", "possibly", "likely", "whether", "neither", "nor", "hair",
+    "black", "white", "eyes", "years", "old", "25", "20-29", "over", "70", "yes", "no", "true",
+    "false", "İ", "ß", "–", "’", "i'm", "sorry", "can't",
+]  # fmt: skip
 
 
 def phrases(space: LabelSpace) -> list[str]:
     tables = (space.words, space.weak, space.denials, space.opposites, space.hints, space.hints_against)
+    tables += (space.pronouns, space.pronouns_against)
     return [*space.labels, *space.elsewhere, *chain.from_iterable(chain(*table.values()) for table in tables)]
 
 
 WORDS = sorted({*_SMALL_WORDS, *chain.from_iterable(phrases(label_space(name)) for name in SPACE_NAMES)})
+
+
+def consistent(space: LabelSpace) -> st.SearchStrategy[list[str]]:
+    """Labels in any order, no two of them exclusive."""
+
+    def without_exclusive(labels: list[str]) -> list[str]:
+        kept: list[str] = []
+        for label in labels:
+            if not any({label, other} == set(pair) for other in kept for pair in space.exclusive):
+                kept.append(label)
+        return kept
+
+    return st.lists(st.sampled_from(space.labels), min_size=1, unique=True).map(without_exclusive)
+
+
 SENTENCES = st.lists(st.sampled_from(WORDS), max_size=25).map(" ".join)
 TEXTS = st.one_of(st.text(max_size=200), SENTENCES, st.sampled_from(REPLIES))
 
@@ -95,9 +59,10 @@ def known_words(space: LabelSpace) -> set[str]:
     """Every word of the data that may name something in this space."""
     tables = (space.words, space.weak, space.short, space.denials, space.counterparts, space.opposites)
     named = [*space.labels, *chain.from_iterable(chain(*table.values()) for table in tables)]
-    named += chain(*chain(*(table.values() for table in (space.hints, space.hints_against))))
+    hints = (space.hints, space.hints_against, space.pronouns, space.pronouns_against)
+    named += chain(*chain(*(table.values() for table in hints)))
     for head in space.heads:
-        named += chain(head.nouns, *head.yes.values(), *head.no.values())
+        named += chain(head.nouns, *chain(*(table.values() for table in (head.yes, head.no, head.against))))
     return {token.text for phrase in named for token in tokens(phrase)}
 
 
@@ -150,6 +115,10 @@ def test_a_named_label_is_named_by_words_of_the_text(reply: str, space: LabelSpa
 @settings(max_examples=400, deadline=None)
 def test_case_and_surroundings_change_nothing(text: str, space: LabelSpace, margin: str, end: str) -> None:
     plain = parse(text, space)
+    # Capitals tell a list of names from prose ("White, Wavy Hair"), so of attributes only the two plain cases agree.
+    if space.kind == "attributes":
+        text = text.lower()
+        plain = parse(text, space)
     for other in (text.upper(), text.lower(), margin + text + margin):
         changed = parse(other, space)
         assert (changed.status, changed.label, changed.yes, changed.no) == (
@@ -183,6 +152,81 @@ def test_every_attribute_names_itself_and_can_be_denied(name: str) -> None:
         assert label in parse(json.dumps({label: False}), space).no
 
 
+SUBSETS = (
+    st.sampled_from(ATTRIBUTES).map(label_space).flatmap(lambda space: st.tuples(st.just(space), consistent(space)))
+)
+LISTS = {
+    "spaces": lambda labels: ", ".join(label.replace("_", " ") for label in labels),
+    "underscores": ", ".join,
+    "lower case with underscores": lambda labels: ", ".join(labels).lower(),
+    "sentence": lambda labels: f"The attributes are: {', '.join(label.replace('_', ' ') for label in labels)}.",
+    "and": lambda labels: " and ".join(", ".join(label.replace("_", " ") for label in labels).rsplit(", ", 1)),
+    "semicolons": lambda labels: "; ".join(label.replace("_", " ") for label in labels),
+    "JSON": lambda labels: json.dumps({"attributes": labels}),
+    "lines": lambda labels: "\n".join(f"- {label.replace('_', ' ')}" for label in labels),
+}
+
+
+@given(SUBSETS, st.sampled_from(sorted(LISTS)))
+@settings(max_examples=150, deadline=None)
+def test_a_list_of_attributes_says_exactly_these(chosen: tuple[LabelSpace, list[str]], style: str) -> None:
+    space, labels = chosen
+    parsed = parse(LISTS[style](labels), space)
+    assert (set(parsed.yes), parsed.contradictions) == (set(labels), ()), LISTS[style](labels)
+
+
+TABLES = {
+    "bullets": lambda label, there: f"- {label.replace('_', ' ')}: {'Yes' if there else 'No'}",
+    "bold": lambda label, there: f"* **{label}**: {'Yes' if there else 'No'}",
+    "rows": lambda label, there: f"| {label.replace('_', ' ')} | {'yes' if there else 'no'} |",
+    "boxes": lambda label, there: f"- [{'x' if there else ' '}] {label.replace('_', ' ')}",
+}
+
+
+@given(SUBSETS, st.sampled_from([*sorted(TABLES), "JSON", "indented JSON"]))
+@settings(max_examples=150, deadline=None)
+def test_a_table_of_attributes_says_exactly_this(chosen: tuple[LabelSpace, list[str]], style: str) -> None:
+    space, labels = chosen
+    gold = {label: label in labels for label in space.labels}
+    if style in TABLES:
+        reply = "\n".join(TABLES[style](label, there) for label, there in gold.items())
+    else:
+        reply = json.dumps(gold, indent=2 if style == "indented JSON" else None)
+    parsed = parse(reply, space)
+    assert {**dict.fromkeys(parsed.yes, True), **dict.fromkeys(parsed.no, False)} == gold
+    assert parsed.contradictions == ()
+
+
+FRAMES = [
+    "The person appears to be {}.",
+    "**{}**",
+    "{}.",
+    "Answer: {}",
+    "Answer: **{}**",
+    "I would say {}",
+    "I would say {}.",
+    '{{"answer": "{}"}}',
+    "The correct answer is {}.",
+    "Final answer: {}",
+    "Most likely {}.",
+    "I believe the answer is {}.",
+    "It is {}.",
+    "\u201c{}\u201d",
+    "{}\n\nThe picture was taken outdoors, with trees and a car in the background.",
+    "{}</s>",
+    "### Answer\n{}",
+    "The most fitting category for the face is: {}.",
+]
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_every_label_is_read_in_a_sentence(name: str, frame: str) -> None:
+    space = label_space(name)
+    for shown in {*space.labels, *space.display}:
+        assert parse(frame.format(shown), space).label == shown.replace(" ", "_" if shown == "Latino Hispanic" else " ")
+
+
 @pytest.mark.parametrize("name", CHOICES)
 def test_every_phrase_of_a_label_names_it(name: str) -> None:
     space = label_space(name)
@@ -196,35 +240,3 @@ def test_a_denied_label_is_never_returned(name: str) -> None:
     space = label_space(name)
     for label in space.display:
         assert parse(f"It is not {label}.", space).label is None
-
-
-HOSTILE = {
-    "one word": "a" * 1_000_000,
-    "signs": ".:,(" * 250_000,
-    "lines": "\n" * 1_000_000,
-    "numbers": "20-" * 333_333,
-    "negations": "no not without " * 66_666,
-    "answers": "Answer: Male or Female " * 45_000,
-    "keys": "gender: age: race: hair: expression: " * 27_000,
-    "hair": "black hair " * 90_000,
-    "adjectives": "black " * 160_000 + "hair",
-    "labels": "male female white black asian happy sad smiling " * 20_000,
-    "apostrophes": "n't'" * 250_000,
-    "hyphens": "-a" * 500_000,
-}
-
-
-@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in HOSTILE.items()])
-def test_a_megabyte_of_anything_is_read_quickly(text: str) -> None:
-    for name in ("celeba", "fairface.age", "fairface.gender"):
-        space = label_space(name)
-        parse("warm", space)
-        start = time.process_time()
-        parse(text, space)
-        assert time.process_time() - start < 2.0
-
-
-def test_a_long_reply_is_read_at_both_ends() -> None:
-    space = label_space("fairface.gender")
-    assert parse("blah " * 200_000 + "Answer: Female", space).label == "Female"
-    assert parse("Answer: Female. " + "blah " * 200_000, space).label == "Female"

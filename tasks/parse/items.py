@@ -1,0 +1,80 @@
+"""Lists of attribute names: "Male, Young, White, Wavy Hair" holds a race and a hair style, no white hair.
+
+In prose an adjective reaches over a comma to the next noun ("white, wavy hair"). Between names it does not, so the
+comma between two of them is read as a semicolon, which ends whatever went before. Names are told from prose by being
+labels from comma to comma and nothing else, and by capitals, underscores, or there being at least three in a row.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from tasks.labels import LabelSpace
+from tasks.parse.text import BREAKS, Token, words
+
+LONG = 3
+"""So many names in a row are a list, however they are written."""
+LONGEST = 8
+"""No name of a label has so many words."""
+_COMMAS = frozenset({",", "and", "&"})
+_SEPARATORS = (BREAKS - {"/"}) | _COMMAS | {"•", "·", "+"}
+
+
+class _Item(NamedTuple):
+    """tokens[first:last] stands between two separators."""
+
+    first: int
+    last: int
+    label: str | None
+    """The label whose name it is, if it is nothing else."""
+
+
+@lru_cache(maxsize=32)
+def _names(space: LabelSpace) -> dict[tuple[str, ...], str]:
+    return {words(label): label for label in space.labels}
+
+
+def itemised(tokens: Sequence[Token], space: LabelSpace) -> list[Token]:
+    """The same words, with a semicolon for each comma between two names."""
+    borders = set(_borders(tokens, _items(tokens, _names(space)), space))
+    return [token._replace(text=";") if place in borders else token for place, token in enumerate(tokens)]
+
+
+def _items(tokens: Sequence[Token], names: dict[tuple[str, ...], str]) -> list[_Item]:
+    """What stands between separators, from left to right."""
+    ends = [place for place, token in enumerate(tokens) if token.text in _SEPARATORS]
+    found = []
+    for before, end in pairwise([-1, *ends, len(tokens)]):
+        label = names.get(tuple(token.text for token in tokens[before + 1 : end])) if end - before < LONGEST else None
+        found.append(_Item(before + 1, end, label))
+    return found
+
+
+def _borders(tokens: Sequence[Token], items: Sequence[_Item], space: LabelSpace) -> Iterable[int]:
+    """Places of the commas between names."""
+    run = 0
+    for number, (one, other) in enumerate(pairwise(items)):
+        comma = tokens[one.last].text
+        joined = comma in _COMMAS and one.label and other.label
+        run = run + 1 if joined else 0
+        if run == LONG - 1:
+            yield items[number - 1].last
+        # "No Beard and Mustache" denies both.
+        rivals = comma != "," and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
+        named = other.label and comma in _COMMAS and not rivals and _written_as_name(tokens, one, other)
+        if run >= LONG - 1 or named:
+            yield one.last
+
+
+def _written_as_name(tokens: Sequence[Token], one: _Item, other: _Item) -> bool:
+    """Whether capitals or underscores tell a name: behind a comma, either item of two words shows it for both."""
+    comma = tokens[one.last].text == ","
+    if _capital(tokens, other):
+        return one.label is not None or (comma and other.last - other.first > 1)
+    return comma and one.label is not None and one.last - one.first > 1 and _capital(tokens, one)
+
+
+def _capital(tokens: Sequence[Token], item: _Item) -> bool:
+    words_of_name = (token for token in tokens[item.first : item.last] if len(token.text) > 1 and token.text.isalpha())
+    return all(token.name for token in words_of_name)
