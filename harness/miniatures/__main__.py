@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from adapters.registry import MINIATURES
 from harness.errors import HarnessError
 from harness.miniatures import build, card, corpus, evaluate, train
 from harness.miniatures.corpus import Lesson
+from harness.miniatures.evaluate import Figures
 from tasks import toy
 
 TRAIN_SEED, TEST_SEED = 1, 2
@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for command, words in (
         ("train", "train a miniature and write its folder and card"),
-        ("evaluate", "write its card anew"),
+        ("evaluate", "print what it sees"),
     ):
         sub = commands.add_parser(command, help=words)
         sub.add_argument("name", help=f"one of {', '.join(build.names())}")
@@ -52,47 +52,46 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> None:
     plan = build.recipe(options.name)["training"]
     lessons = _lessons(options.cache, "train", plan["faces"], TRAIN_SEED)
-    started = time.monotonic()
-    built = train.Training(options.name, lessons, _work(options), options.seed, options.scale).run()
-    minutes = round((time.monotonic() - started) / 60)
+    training = train.Training(options.name, lessons, _work(options), options.seed, options.scale)
+    built = training.run()
     fresh = _out(options).with_name(f".{options.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     build.save(options.name, built, fresh)
-    _write_card(options, fresh, len(lessons), minutes)
+    text = _card(options, training, _figures(options, fresh)).text()
+    (fresh / "README.md").write_text(text, encoding="utf-8")
     shutil.rmtree(_out(options), ignore_errors=True)
     os.replace(fresh, _out(options))
+    print(text)  # noqa: T201
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    plan = build.recipe(options.name)["training"]
-    lessons = _lessons(options.cache, "train", plan["faces"], TRAIN_SEED)
-    _write_card(options, _out(options), len(lessons), 0)
+    print(card.tables(_figures(options, _out(options))))  # noqa: T201
 
 
-def _write_card(options: argparse.Namespace, folder: Path, lessons: int, minutes: int) -> None:
-    parts = build.recipe(options.name)
-    plan = parts["training"]
+def _figures(options: argparse.Namespace, folder: Path) -> dict[str, Figures]:
     adapter = evaluate.load(options.name, folder)
-    figures = evaluate.evaluate(adapter, _lessons(options.cache, "test", options.faces, TEST_SEED))
-    text = card.Card(
+    return evaluate.evaluate(adapter, _lessons(options.cache, "test", options.faces, TEST_SEED))
+
+
+def _card(options: argparse.Namespace, training: train.Training, figures: dict[str, Figures]) -> card.Card:
+    tower, language = training.stages
+    scale = f" --scale {options.scale}" if options.scale != 1 else ""
+    return card.Card(
         name=options.name,
-        base=parts["base"],
-        architecture=type(adapter.model).__name__,
-        weights=f"{sum(weight.numel() for weight in adapter.model.parameters()):,}",
-        command=f"python -m harness.miniatures train {options.name} --seed {options.seed}"
-        + (f" --scale {options.scale}" if options.scale != 1 else ""),
+        base=build.recipe(options.name)["base"],
+        architecture=type(training.model).__name__,
+        weights=f"{sum(weight.numel() for weight in training.model.parameters()):,}",
+        command=f"python -m harness.miniatures train {options.name} --seed {options.seed}{scale}",
         seed=options.seed,
-        train_faces=plan["faces"],
+        train_faces=training.plan["faces"],
         train_seed=TRAIN_SEED,
         test_seed=TEST_SEED,
-        lessons=lessons,
-        tower_steps=int(plan["tower_steps"] * options.scale),
-        language_steps=int(plan["language_steps"] * options.scale),
-        minutes=minutes,
+        lessons=len(training.lessons),
+        tower_steps=tower.steps,
+        language_steps=language.steps,
+        minutes=round(training.minutes),
         figures=figures,
-    ).text()
-    (folder / "README.md").write_text(text, encoding="utf-8")
-    print(text)  # noqa: T201
+    )
 
 
 def _lessons(cache: Path, split: str, faces: int, seed: int) -> list[Lesson]:

@@ -1,5 +1,6 @@
 """From a recipe (recipes/NAME.toml) to an untrained model with its processor, and to the folder of a trained one."""
 
+import json
 import tomllib
 from collections.abc import Iterable
 from functools import cache
@@ -8,7 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, pre_tokenizers, processors, trainers
+from tokenizers.models import BPE
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
@@ -27,6 +29,7 @@ from transformers import (
     SiglipImageProcessor,
 )
 
+from adapters import registry as models
 from harness.errors import UnknownNameError
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -68,7 +71,16 @@ def build(name: str, texts: Iterable[str], seed: int) -> Built:
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(_config(parts, tokenizer), dtype=torch.float32)
     model.generation_config = _generation(parts, tokenizer)
-    return Built(model, _processor(parts, tokenizer))
+    processor = _processor(parts, tokenizer)
+    processor.chat_template = chat_template(models.spec(name).load().template)
+    return Built(model, processor)
+
+
+def chat_template(prompt: str) -> str:
+    """A template for one question about one image, which is all a miniature knows, from an adapter's `template`."""
+    before, after = (json.dumps(part, ensure_ascii=False) for part in prompt.split("{question}"))
+    question = "{% for part in messages[-1]['content'] %}{{ part['text'] if part['type'] == 'text' }}{% endfor %}"
+    return f"{{{{ {before} }}}}{question}{{{{ {after} }}}}"
 
 
 def save(name: str, built: Built, folder: Path) -> None:
@@ -77,6 +89,8 @@ def save(name: str, built: Built, folder: Path) -> None:
     built.processor.save_pretrained(folder)
     built.model.generation_config.save_pretrained(folder)
     config = built.model.config.to_dict() | {"architectures": [type(built.model).__name__], "dtype": "bfloat16"}
+    for part in ("text_config", "vision_config"):
+        config[part]["dtype"] = "bfloat16"
     type(built.model.config).from_dict(config).save_pretrained(folder)
     weights = {
         _hub_key(key, recipe(name)["hub_keys"]): value.detach().to(torch.bfloat16).contiguous()
@@ -95,7 +109,7 @@ def _hub_key(key: str, renames: dict[str, str]) -> str:
 
 def _tokenizer(tokens: dict[str, Any], texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE: every text can be written, and the words of the task are one token each."""
-    backend = Tokenizer(models.BPE())
+    backend = Tokenizer(BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(

@@ -1,14 +1,13 @@
 """The model card: how a miniature was made and what it was found to see."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.miniatures import evaluate
 from harness.miniatures.evaluate import Figures
 from harness.records import Record
-
-TEMPLATE = Path(__file__).parent / "card.md.j2"
 
 
 class Card(Record):
@@ -31,8 +30,16 @@ class Card(Record):
 
     def text(self) -> str:
         """The card as Markdown."""
-        # Markdown, not HTML: escaping would change the command.
-        environment = Environment(undefined=StrictUndefined, autoescape=False, trim_blocks=False)  # noqa: S701
-        template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-        values = {field: getattr(self, field) for field in type(self).model_fields}
-        return template.render(**values, sees=evaluate.SEES).strip() + "\n"
+        return _render("card.md.j2", {field: getattr(self, field) for field in type(self).model_fields})
+
+
+def tables(figures: Mapping[str, Figures]) -> str:
+    """The figures alone, as Markdown."""
+    return _render("figures.md.j2", {"figures": figures})
+
+
+def _render(template: str, values: Mapping[str, object]) -> str:
+    loader = FileSystemLoader(Path(__file__).parent)
+    # Markdown, not HTML: escaping would change the command.
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    return environment.get_template(template).render(**values, sees=evaluate.SEES).strip() + "\n"

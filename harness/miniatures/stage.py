@@ -5,7 +5,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,11 +38,16 @@ class Stage:
     steps: int
     rate: float
     seed: int
+    slow: tuple[nn.Module, ...] = ()
+    """Parts of the modules that learn at another rate, `slow_rate`."""
+    slow_rate: float = 0.0
+    seconds: float = field(default=0.0, init=False)
+    """What all its steps took, those before a cut included."""
 
     def run(self, batches: Iterable[Batch], loss: Callable[[Batch], Tensor]) -> list[float]:
         """Do the steps that are left; returns the loss of each."""
-        weights = [weight for module in self.modules.values() for weight in module.parameters()]
-        optimiser = torch.optim.AdamW(weights, lr=self.rate, betas=(0.9, 0.95), weight_decay=0.02)
+        weights = _weights(self.modules.values())
+        optimiser, rates = self._optimiser()
         done = self._resume(optimiser)
         losses: list[float] = []
         saved = time.monotonic()
@@ -50,14 +55,24 @@ class Stage:
             if step < done:
                 continue  # so that the batches of a resumed run are those of an unbroken one
             torch.manual_seed(self.seed * 1_000_003 + step)
-            for group in optimiser.param_groups:
-                group["lr"] = self.rate * _rate(step / self.steps)
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * _rate(step / self.steps)
             losses.append(self._step(optimiser, weights, loss, batch))
             self._report(step, losses)
             if time.monotonic() - saved > SAVE_EVERY_S or step + 1 == self.steps:
-                self._save(optimiser, step + 1)
+                self.seconds += time.monotonic() - saved
                 saved = time.monotonic()
+                self._save(optimiser, step + 1)
         return losses
+
+    def _optimiser(self) -> tuple[torch.optim.Optimizer, list[float]]:
+        slow = _weights(self.slow)
+        known = {id(weight) for weight in slow}
+        fast = [weight for weight in _weights(self.modules.values()) if id(weight) not in known]
+        groups = [(weights, rate) for weights, rate in ((fast, self.rate), (slow, self.slow_rate)) if weights]
+        settings = [{"params": weights} for weights, _ in groups]
+        optimiser = torch.optim.AdamW(settings, lr=self.rate, betas=(0.9, 0.95), weight_decay=0.02)
+        return optimiser, [rate for _, rate in groups]
 
     def _step(
         self, optimiser: torch.optim.Optimizer, weights: Sequence[Tensor], loss: Callable[[Batch], Tensor], batch: Batch
@@ -78,7 +93,8 @@ class Stage:
     def _save(self, optimiser: torch.optim.Optimizer, step: int) -> None:
         state: dict[str, Any] = {name: module.state_dict() for name, module in self.modules.items()}
         fresh = self.file.with_suffix(".new")
-        torch.save({"step": step, "optimiser": optimiser.state_dict(), **state}, fresh)
+        progress = {"step": step, "seconds": self.seconds, "optimiser": optimiser.state_dict()}
+        torch.save(progress | state, fresh)
         os.replace(fresh, self.file)
 
     def _resume(self, optimiser: torch.optim.Optimizer) -> int:
@@ -88,7 +104,12 @@ class Stage:
         for name, module in self.modules.items():
             module.load_state_dict(state[name])
         optimiser.load_state_dict(state["optimiser"])
+        self.seconds = float(state["seconds"])
         return int(state["step"])
+
+
+def _weights(modules: Iterable[nn.Module]) -> list[nn.Parameter]:
+    return [weight for module in modules for weight in module.parameters()]
 
 
 def _rate(part: float) -> float:

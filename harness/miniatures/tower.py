@@ -81,6 +81,7 @@ def loss(outputs: Tensor, gold: Tensor, table: Mapping[str, Column]) -> Tensor:
     return torch.stack(terms).sum() / len(table)
 
 
-def head(model: Any, table: Mapping[str, Column]) -> nn.Linear:
-    """The linear layer of all columns, to be thrown away."""
-    return nn.Linear(model.config.text_config.hidden_size, max(column.stop for column in table.values()))
+def head(model: Any, table: Mapping[str, Column]) -> nn.Module:
+    """What reads all columns off a feature; it normalises, as the language model does, and is thrown away."""
+    width = model.config.text_config.hidden_size
+    return nn.Sequential(nn.LayerNorm(width), nn.Linear(width, max(column.stop for column in table.values())))

@@ -65,12 +65,18 @@ class Training:
         self.model.set_attn_implementation("eager")  # its backward pass is the faster one on a CPU
         self.model.train()
         self.plan = build.recipe(self.name)["training"]
+        self.stages: list[Stage] = []
 
     def run(self) -> Built:
         """Both stages, or what is left of them."""
         _, seen = self.teach_tower()
         self.teach_language(seen)
         return self.built
+
+    @property
+    def minutes(self) -> float:
+        """What the steps of both stages took."""
+        return sum(stage.seconds for stage in self.stages) / 60
 
     def teach_tower(self) -> tuple[list[float], Seen]:
         """Teach the tower to see; returns the loss of each step, and what it then reads from each face."""
@@ -98,11 +104,16 @@ class Training:
         described = [example for example in examples if question(example.question).task == "attr"]
         batches = schedule([*examples, *described * EXTRA_DESCRIPTIONS], self.plan["batch"], self.seed)
         stage = self._stage("language", {"model": self.model})
+        # At its first steps the language model sends noise to the tower, which at the full rate unlearns what it sees.
+        whole = self.model.model
+        stage.slow = tuple(part for name, part in whole.named_children() if name != "language_model")
+        stage.slow_rate = self.plan["image_rate"]
         return stage.run(batches, lambda rows: answer_loss(self.model, self.desk.batch(rows)))
 
     def _stage(self, kind: str, modules: dict[str, nn.Module]) -> Stage:
         steps = max(1, int(self.plan[f"{kind}_steps"] * self.scale))
-        return Stage(self.work / f"{kind}.pt", modules, steps, self.plan[f"{kind}_rate"], self.seed)
+        self.stages.append(Stage(self.work / f"{kind}.pt", modules, steps, self.plan[f"{kind}_rate"], self.seed))
+        return self.stages[-1]
 
     @torch.no_grad()
     def _read(self, lessons: Sequence[Lesson], head: nn.Module, column: tower.Column) -> Seen:

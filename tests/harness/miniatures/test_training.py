@@ -52,7 +52,8 @@ def test_two_names_for_one_thing_imply_each_other():
 
 @pytest.mark.parametrize("name", build.names())
 def test_training_lowers_both_losses(name, lessons, tmp_path):
-    training = Training(name, lessons, tmp_path, scale=0.015)
+    training = Training(name, lessons, tmp_path)
+    training.plan = training.plan | {"batch": 8, "tower_steps": 40, "language_steps": 30}
     tower, seen = training.teach_tower()
     language = training.teach_language(seen)
     assert sum(tower[-5:]) < 0.9 * sum(tower[:5])
