@@ -18,6 +18,8 @@ from tasks.parse.scope import Force, Scopes, scopes
 from tasks.parse.structure import Answer, Structure
 from tasks.parse.text import Lexicon, Token, words
 
+NEAR = 4
+"""Words of an adjective and its noun that are shown as one phrase."""
 JOINERS = frozenset({"or", "/", "to", "her", "a", "an", "possibly", "perhaps", "maybe", "even", ","})
 """Words between two alternatives, of which neither is asserted: "brown or black hair"."""
 
@@ -77,10 +79,17 @@ def parse_attributes(tokens: Sequence[Token], space: LabelSpace, finish: Finish)
         no=tuple(label for label in space.labels if values.get(label) is False),
         contradictions=contradictions,
         mentions=tuple(
-            Mention(start=tokens[one.first].start, end=tokens[one.last - 1].end, label=one.label, value=one.value)
+            _mention(one, tokens)
             for one in dict.fromkeys(statements)
+            if not (one.weak and values.get(one.label) is (not one.value))  # overruled: it says nothing in the end
         ),
     )
+
+
+def _mention(one: Statement, tokens: Sequence[Token]) -> Mention:
+    """The words to show for a statement: the adjective with its noun where they touch, else the adjective alone."""
+    first, last = _core(one) if one.last - one.first > NEAR else (one.first, one.last)
+    return Mention(start=tokens[first].start, end=tokens[last - 1].end, label=one.label, value=one.value)
 
 
 def _status(

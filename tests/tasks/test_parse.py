@@ -53,3 +53,17 @@ def test_exclusive_attributes_stay_named_and_are_counted() -> None:
     parsed = parse("Black hair, blond hair, a goatee and no beard.", label_space("celeba"))
     assert parsed.contradictions == (("Black_Hair", "Blond_Hair"), ("Goatee", "No_Beard"))
     assert set(parsed.yes) == {"Black_Hair", "Blond_Hair", "Goatee", "No_Beard"}
+
+
+def test_an_overruled_hint_is_no_mention():
+    reply = "- Facial hair: no beard"
+    found = parse(reply, label_space("maad"))
+    assert found.yes == ("No_Beard",)
+    assert [(reply[one.start : one.end], one.value) for one in found.mentions] == [("no beard", True)]
+
+
+def test_a_far_adjective_is_shown_without_its_noun():
+    reply = "Her hair, which falls down to the shoulders, is blond."
+    shown = [reply[one.start : one.end] for one in parse(reply, label_space("celeba")).mentions]
+    assert "blond" in shown
+    assert not any("shoulders" in phrase for phrase in shown)
