@@ -32,7 +32,7 @@ def ask_about(model: str, images: Sequence[Path], task: str, decoding: Decoding,
     engine = open_engine(chosen, options)
     responses = {row.key: row for batch in engine.generate(requests, decoding) for row in batch}
     if options.profile == "tiny":
-        console.print(TINY_NOTE, style="yellow")
+        console.print(TINY_NOTE, style="yellow", soft_wrap=True)
     pairs = [(image, asked) for image in images for asked in questions]
     for request, (image, asked) in zip(requests, pairs, strict=True):
         _show(console, image, asked, request, responses[request.key])
