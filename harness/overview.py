@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -35,9 +36,12 @@ def show_tasks() -> None:
 
 def show_scores(scores: Sequence[Score]) -> None:
     """The four metrics in percent beside the constant answer's accuracy and what was not answered."""
-    table = Table(title="Scores in percent; baseline is the accuracy of the constant answer")
-    for head in ("question", "model", *METRICS, "baseline", "answered"):
-        table.add_column(head, no_wrap=True, justify="left" if head in ("question", "model") else "right")
+    title = "Scores in percent; const is the accuracy of the constant answer"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
+    table.add_column("question", no_wrap=True)
+    table.add_column("model", no_wrap=True)
+    for head in ("acc", "prec", "rec", "F1", "const", "answered"):
+        table.add_column(head, no_wrap=True, justify="right")
     for row in scores:
         numbers = [_percent(row.metrics[name].value if name in row.metrics else None) for name in METRICS]
         table.add_row(row.question, row.model, *numbers, _percent(row.baseline.get("accuracy")), _answered(row))
