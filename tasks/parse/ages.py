@@ -139,6 +139,7 @@ class _Reader:
             not number
             or self._chained(place)
             or self._dated(place + 1)
+            or self._enumerates(number[1])
             or self._before(place) in age_words("never_after")
         ):
             return None
@@ -204,6 +205,13 @@ class _Reader:
     def _dated(self, last: int) -> bool:
         """Whether a date or a ratio goes on behind a figure: the 10 of 10-12-1995."""
         return self._at(last) in ("-", "/") and self._at(last + 1).isdigit()
+
+    def _enumerates(self, last: int) -> bool:
+        """Whether a number counts the options: "(4) 20-29", "4. 20-29"."""
+        ahead = last + 1
+        if self._at(last) not in (")", ".", ":") or ahead >= len(self.texts):
+            return False
+        return bool(self._open_ended(ahead) or self._decade(ahead) or self._range(ahead))
 
     def _at(self, place: int) -> str:
         return self.texts[place] if 0 <= place < len(self.texts) else ""

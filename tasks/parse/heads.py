@@ -84,7 +84,7 @@ def _before(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
         if begin is not None:
             yield from _effects(texts, noun, begin)
             place = begin - 1
-        elif texts[place] in word_set("fillers"):
+        elif texts[place] in word_set("fillers") or texts[place] in word_set("tints"):
             place -= 1
         else:
             return
@@ -102,6 +102,7 @@ def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterabl
         place += 1
     if texts[place : place + 1] == ["on"] and texts[place + 2 : place + 3] == ["head"]:
         place += 3
+    place = _past_second(texts, place)
     if texts[place : place + 1] in (["has"], ["have"]) and texts[place + 1 : place + 2] in _TURNED:
         place += 1
     elif not _linked(texts, place := past_aside(texts, place)) and not _in_colour(texts, place, noun):
@@ -153,6 +154,14 @@ def _past_restart(texts: Sequence[str], place: int) -> int:
     following = texts[place + 1 : place + 2]
     colon = texts[place : place + 1] == [":"] and following in (["they"], ["these"], ["{"])
     return place + 2 if colon or following in (["a"], ["an"]) else place
+
+
+def _past_second(texts: Sequence[str], place: int) -> int:
+    """Skip another noun that shares the verb: "his hair and beard are white"."""
+    if texts[place : place + 1] != ["and"]:
+        return place
+    verb = place + 2 + (texts[place + 1 : place + 2] in (["his"], ["her"], ["their"]))
+    return verb if texts[verb : verb + 1] in (["are"], ["were"], ["appear"], ["look"]) else place
 
 
 def past_aside(texts: Sequence[str], place: int) -> int:

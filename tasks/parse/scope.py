@@ -148,7 +148,8 @@ class _Reader:
     def _close_denial(self, place: int) -> None:
         text, following = self.texts[place], self._at(place + 1)
         finite_verb = text in word_set("verbs") and place - self.opened >= 2
-        ends = text in ("-", ":") or (text in (")", "on", "|", "<", "•") and place > self.opened)
+        ranges = text == "-" and self._at(place - 1).isdigit() and following.isdigit()
+        ends = (text in ("-", ":") and not ranges) or (text in (")", "on", "|", "<", "•") and place > self.opened)
         if ends or finite_verb or (text == "," and not self._list_goes_on(place)):
             self.force = Force.SAID
         elif text == "and":
