@@ -9,7 +9,7 @@ from adapters.registry import spec
 from harness.engines import EngineOptions, open_engine
 from harness.errors import ConfigError, ImageError
 from harness.images import digest, read
-from harness.plan import request_key
+from harness.plan import first_of_each, request_key
 from harness.records import Decoding, ImageRef, Parsed, Request, Response
 from tasks.labels import label_space
 from tasks.parse import parse
@@ -41,10 +41,7 @@ def ask_about(model: str, images: Sequence[Path], task: str, decoding: Decoding,
 
 def _distinct(task: str) -> list[Question]:
     """The task's questions, each wording once: FairFace and UTKFace ask for the age in the same way."""
-    first: dict[str, Question] = {}
-    for asked in questions_of([task]):
-        first.setdefault(asked.prompt, asked)
-    return list(first.values())
+    return first_of_each(questions_of([task]), lambda asked: asked.prompt)
 
 
 def _request(path: Path, asked: Question, decoding: Decoding) -> Request:

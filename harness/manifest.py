@@ -60,9 +60,9 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
 
 def note_engine(folder: RunFolder, model: str, engine: object) -> None:
     """Write down what was loaded for a model: source, revision, dtype, device, protocol."""
-    run = folder.read_run()
     identity = getattr(engine, "identity", None)
-    if run is not None and identity is not None:
+    if identity is not None:
+        run = folder.run()
         folder.write_run(run | {"engines": run.get("engines", {}) | {model: identity()}})
 
 

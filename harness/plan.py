@@ -1,16 +1,17 @@
 """From samples to cases: render the question, read each image once, and give every request its key."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from harness.errors import ImageError
 from harness.images import digest, read
 from harness.records import Case, Decoding, ImageRef, Prompt, Record, Sample
 from tasks.registry import Question, samples
 
+T = TypeVar("T")
 READERS = 4  # PIL decodes outside the interpreter lock
 
 
@@ -83,9 +84,14 @@ def request_key(pixels: str, text: str, decoding: Decoding) -> str:
 
 def unique(cases: Sequence[Case]) -> list[Case]:
     """The first case of each key: equal pixels under equal words are asked once."""
-    first: dict[str, Case] = {}
-    for case in cases:
-        first.setdefault(case.key, case)
+    return first_of_each(cases, lambda case: case.key)
+
+
+def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:
+    """The first item of each key, in order."""
+    first: dict[str, T] = {}
+    for item in items:
+        first.setdefault(key(item), item)
     return list(first.values())
 
 

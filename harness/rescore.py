@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from harness.errors import StoreError
 from harness.records import Case, Prediction, Response, Sample, Score
 from harness.score import predict, score
 from harness.store import RunFolder
@@ -16,9 +15,7 @@ def rescore(folder: RunFolder) -> list[Score]:
     Raises:
         StoreError: the folder holds no run.
     """
-    run = folder.read_run()
-    if run is None:
-        raise StoreError(f"{folder.path} is not a run folder: it holds no run.json. `python -m harness run` makes one.")
+    run = folder.run()
     questions = [question(row["name"]) for row in run["questions"]]
     found = [_score_one(folder, model, asked) for asked in questions for model in run["models"]]
     scores = [row for row in found if row is not None]

@@ -39,9 +39,9 @@ class RunFolder:
         Raises:
             StoreError: there is no run.json in it.
         """
-        if not (path / "run.json").is_file():
-            raise StoreError(f"{path} is not a run folder: it holds no run.json. `python -m harness run` makes one.")
-        return cls(path)
+        folder = cls(path)
+        folder.run()
+        return folder
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -75,6 +75,19 @@ class RunFolder:
         if not isinstance(content, dict):
             raise StoreError(
                 f"{file} is damaged: it holds no JSON object. Restore it, or start anew with another --out."
+            )
+        return content
+
+    def run(self) -> dict[str, Any]:
+        """The contents of run.json.
+
+        Raises:
+            StoreError: there is none, or it is damaged.
+        """
+        content = self.read_run()
+        if content is None:
+            raise StoreError(
+                f"{self.path} is not a run folder: it holds no run.json. `python -m harness run` makes one."
             )
         return content
 
@@ -114,9 +127,19 @@ class RunFolder:
         write_atomically(self.path / "scores.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
     def _file(self, *parts: str) -> Path:
-        # Model names such as hf:org/name hold characters that are no part of a file name.
-        *folders, last = (quote(part, safe="") for part in parts)
-        return self.path.joinpath(*folders, f"{last}.jsonl")
+        return self.path / rows_file(*parts)
+
+
+def quoted(name: str) -> str:
+    """A model's or question's name on disk: characters outside [A-Za-z0-9._-] are quoted as in an address."""
+    return quote(name, safe="")
+
+
+def rows_file(*parts: str) -> Path:
+    """Where rows lie within a run folder: ("responses", model, question) or ("samples", question)."""
+    # Model names such as hf:org/name hold characters that are no part of a file name.
+    *folders, last = map(quoted, parts)
+    return Path(*folders, f"{last}.jsonl")
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+from jinja2 import Environment, StrictUndefined, TemplateError
 
 from harness.errors import PromptError, UnknownNameError
 from harness.records import Prompt
@@ -47,4 +47,4 @@ def _hash(source: str) -> str:
 @cache
 def _environment() -> Environment:
     # Autoescape would turn quotes of a question into HTML entities: a prompt is plain text, the report escapes it.
-    return Environment(undefined=StrictUndefined, loader=FileSystemLoader(FOLDER), autoescape=False)  # noqa: S701
+    return Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701

@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from harness.errors import StoreError
 from harness.records import Case, Prediction, Record, Response, Score
+from harness.store import rows_file
 
 R = TypeVar("R", bound=Record)
 
@@ -48,7 +48,8 @@ class Manifest(Lenient):
     seed: int | None = None
     data_root: str | None = None
     versions: dict[str, Any] = Field(default_factory=dict)
-    engine: dict[str, Any] | str | None = None
+    engines: dict[str, Any] = Field(default_factory=dict)
+    """Model -> what was loaded for it: source, revision, device, dtype, protocol."""
     started: str | None = None
     command: str | list[str] | None = None
     tallies: dict[str, Any] = Field(default_factory=dict)
@@ -83,16 +84,16 @@ class Run:
 
     def cases(self, question: str) -> list[Case]:
         """The samples of a question, in dataset order; none where the file is absent."""
-        return list(self._rows(Path("samples") / f"{quoted(question)}.jsonl", Case))
+        return list(self._rows(rows_file("samples", question), Case))
 
     def predictions(self, model: str, question: str) -> dict[str, Prediction]:
         """Key -> prediction; none where the answers are not parsed yet."""
-        return {row.key: row for row in self._rows(_file("predictions", model, question), Prediction)}
+        return {row.key: row for row in self._rows(rows_file("predictions", model, question), Prediction)}
 
     def responses(self, model: str, question: str, keep: Collection[str]) -> "Answers":
         """What a model answered: the texts of the keys in `keep`, the failures, and how many keys there are."""
         answers = Answers()
-        for row in self._rows(_file("responses", model, question), Response):
+        for row in self._rows(rows_file("responses", model, question), Response):
             answers.add(row, keep)
         return answers
 
@@ -143,15 +144,6 @@ def read(folder: Path) -> Run:
     run = Run(folder, manifest, {})
     run.scores.update({(score.model, score.question): score for score in _scores(run)})
     return run
-
-
-def quoted(name: str) -> str:
-    """A model's or question's name on disk: characters outside [A-Za-z0-9._-] are quoted as in an address."""
-    return quote(name, safe="")
-
-
-def _file(kind: str, model: str, question: str) -> Path:
-    return Path(kind) / quoted(model) / f"{quoted(question)}.jsonl"
 
 
 def _manifest(folder: Path) -> Manifest:

@@ -155,7 +155,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("Samples", f"at most {about.limit:,} a question (a subset)" if about.limit else "all of each test set"),
         ("Seed", about.seed),
         ("Decoding", _pairs(about.decoding)),
-        ("Engine", _pairs(about.engine)),
+        *((f"Loaded for {model}", _pairs(loaded)) for model, loaded in about.engines.items()),
         ("Versions", _pairs(about.versions)),
         ("Data", about.data_root),
         ("Command", command),
@@ -166,7 +166,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
 def _pairs(value: Mapping[str, Any] | str | None) -> str:
     if not isinstance(value, Mapping):
         return value or ""
-    return ", ".join(f"{name} {part}" for name, part in value.items() if part not in (None, "", [], ()))
+    return ", ".join(f"{name} {part}" for name, part in value.items() if part not in (None, "", [], (), {}))
 
 
 def _environment() -> Environment:

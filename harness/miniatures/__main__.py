@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.registry import MINIATURES
+from harness.config import cache_folder
 from harness.errors import HarnessError
 from harness.miniatures import build, card, corpus, evaluate, train
 from harness.miniatures.corpus import Lesson
@@ -43,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("name", help=f"one of {', '.join(build.names())}")
         sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
         sub.add_argument("--out", type=Path, help="folder of the miniature (default adapters/miniatures/NAME)")
-        sub.add_argument("--cache", type=Path, default=_cache(), help="for faces and checkpoints (default %(default)s)")
+        sub.add_argument(
+            "--cache", type=Path, default=cache_folder(), help="for faces and checkpoints (default %(default)s)"
+        )
         sub.add_argument("--faces", type=int, default=TEST_FACES, help="test faces per dataset (default %(default)s)")
         sub.add_argument("--scale", type=float, default=1.0, help="multiplies the recipe's steps (default 1)")
     return parser
@@ -112,10 +115,6 @@ def _work(options: argparse.Namespace) -> Path:
 
 def _out(options: argparse.Namespace) -> Path:
     return options.out or MINIATURES / options.name
-
-
-def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "face-harness"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from sklearn.metrics import precision_recall_fscore_support
 
 from harness.records import METRICS, STATUSES, Case, Estimate, ImageRef, Mention, Prediction, Response, Score
-from reports.load import quoted
+from harness.store import quoted
 
 MODELS = ("qwen2.5-vl-7b", "llava-v1.5-7b", "mantis-siglip-8b", "llava-onevision-7b-si")
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -104,7 +104,7 @@ def _manifest(models, questions, profile, samples):
         "seed": 0,
         "data_root": "toy",
         "versions": {"python": "3.11.9", "torch": "2.13.0", "transformers": "5.19.0", "git": "0123abc"},
-        "engine": {"name": "hf", "device": "cpu", "batch": 8},
+        "engines": {"llava-v1.5-7b": {"engine": "transformers", "device": "cpu", "batch_size": 8}},
         "started": "2026-11-23T14:00:00Z",
         "command": ["python", "-m", "harness", "run", "--models", "all", "--tasks", "attr,agr,expr"],
     }

@@ -4,6 +4,7 @@ import pytest
 
 from harness.errors import StoreError
 from harness.records import Response
+from harness.store import quoted
 from reports import load
 
 
@@ -56,5 +57,5 @@ def test_the_last_answer_to_a_key_counts():
 
 
 def test_names_cannot_leave_the_folder():
-    assert load.quoted("../../etc") == "..%2F..%2Fetc"
-    assert load.quoted("fairface.age") == "fairface.age"
+    assert quoted("../../etc") == "..%2F..%2Fetc"
+    assert quoted("fairface.age") == "fairface.age"
