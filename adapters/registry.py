@@ -47,6 +47,10 @@ class ModelSpec(Record):
     batch_size: dict[Profile, int] = Field(default_factory=_eight)
     protocol: dict[Profile, dict[str, int | float | str | bool]] = Field(default_factory=dict)
     note: str = ""
+    engines: tuple[str, ...] = ("hf",)
+    """The engines that can run it."""
+    fidelity: str = ""
+    """What is proven to equal the upstream code; tests/golden/NAME/note.toml has the whole of it."""
     checkpoint: str | None = None
     """Another checkpoint than the published one, after "@" or "hf:"."""
 

@@ -1,27 +1,44 @@
 """Tables for the terminal: models, tasks, scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from harness.records import METRICS, Score
 from tasks.labels import label_space
 from tasks.registry import TASKS, question
 
+if TYPE_CHECKING:
+    from adapters.registry import ModelSpec
+
 
 def show_models() -> None:
-    """Every model with its checkpoint."""
+    """Every model with its checkpoint, size, licence and what is proven of it; a block each, as sentences need room."""
     from adapters.registry import names, spec
 
-    table = Table("model", "checkpoint", "parameters", "licence", "miniature", "note", title="Models")
+    table = Table.grid(padding=(0, 2))
     for name in names():
-        found = spec(name)
-        size = f"{found.parameters}B" if found.parameters else ""
-        there = "yes" if (found.miniature / "config.json").is_file() else "no"
-        table.add_row(name, found.repo or "", size, found.licence, there if found.listed else "", found.note)
+        for head, words in _about(spec(name)):
+            table.add_row(head, escape(words))
+        table.add_row()
     _console().print(table)
+
+
+def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
+    yield f"[bold]{escape(model.name)}[/bold]", model.repo or ""
+    if model.parameters and model.size_gb:
+        yield "  size", f"{model.parameters} billion parameters, {model.size_gb} GB"
+    yield "  licence", model.licence
+    if model.listed:
+        yield "  engines", ", ".join(model.engines)
+        yield "  miniature", "yes" if (model.miniature / "config.json").is_file() else "no"
+        yield "  fidelity", model.fidelity or "not compared with upstream"
+    if model.note:
+        yield "  note", model.note
 
 
 def show_tasks() -> None:

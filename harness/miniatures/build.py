@@ -1,5 +1,7 @@
 """From a recipe (recipes/NAME.toml) to an untrained model with its processor, and to the folder of a trained one."""
 
+import copy
+import importlib
 import json
 import tomllib
 from collections.abc import Iterable
@@ -14,19 +16,10 @@ from tokenizers.models import BPE
 from transformers import (
     AutoConfig,
     AutoModelForImageTextToText,
-    CLIPImageProcessor,
     GenerationConfig,
-    LlavaOnevisionImageProcessor,
-    LlavaOnevisionProcessor,
-    LlavaOnevisionVideoProcessor,
-    LlavaProcessor,
     PreTrainedModel,
     PreTrainedTokenizerFast,
     ProcessorMixin,
-    Qwen2_5_VLProcessor,
-    Qwen2VLImageProcessor,
-    Qwen2VLVideoProcessor,
-    SiglipImageProcessor,
 )
 
 from adapters import registry as models
@@ -34,10 +27,6 @@ from harness.errors import UnknownNameError
 
 FOLDER = Path(__file__).parent / "recipes"
 VOCABULARY = 720
-IMAGE_PROCESSORS = {
-    cls.__name__: cls
-    for cls in (CLIPImageProcessor, LlavaOnevisionImageProcessor, Qwen2VLImageProcessor, SiglipImageProcessor)
-}
 
 
 class Built(NamedTuple):
@@ -67,12 +56,13 @@ def recipe(name: str) -> dict[str, Any]:
 def build(name: str, texts: Iterable[str], seed: int) -> Built:
     """A model with random weights; its tokens are learnt from `texts`."""
     parts = recipe(name)
+    adapter = models.spec(name).load()  # importing it registers a port's classes
     tokenizer = _tokenizer(parts["tokens"], texts)
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(_config(parts, tokenizer), dtype=torch.float32)
     model.generation_config = _generation(parts, tokenizer)
     processor = _processor(parts, tokenizer)
-    processor.chat_template = chat_template(models.spec(name).load().template)
+    processor.chat_template = chat_template(adapter.template)
     return Built(model, processor)
 
 
@@ -87,17 +77,26 @@ def save(name: str, built: Built, folder: Path) -> None:
     """Write model and processor as the Hub has them: bfloat16, and the key names of the published checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     built.processor.save_pretrained(folder)
-    built.model.generation_config.save_pretrained(folder)
-    config = built.model.config.to_dict() | {"architectures": [type(built.model).__name__], "dtype": "bfloat16"}
+    if "hub_keys" in recipe(name):
+        _save_native(built.model, recipe(name)["hub_keys"], folder)
+    else:
+        half: Any = copy.deepcopy(built.model)
+        half.to(torch.bfloat16).save_pretrained(folder)  # a port writes published names itself
+    (folder / "model.safetensors").chmod(0o644)
+
+
+def _save_native(model: Any, hub_keys: dict[str, str], folder: Path) -> None:
+    """transformers' own classes, made from a configuration, would write the names of their modules."""
+    model.generation_config.save_pretrained(folder)
+    config = model.config.to_dict() | {"architectures": [type(model).__name__], "dtype": "bfloat16"}
     for part in ("text_config", "vision_config"):
         config[part]["dtype"] = "bfloat16"
-    type(built.model.config).from_dict(config).save_pretrained(folder)
+    type(model.config).from_dict(config).save_pretrained(folder)
     weights = {
-        _hub_key(key, recipe(name)["hub_keys"]): value.detach().to(torch.bfloat16).contiguous()
-        for key, value in built.model.state_dict().items()
+        _hub_key(key, hub_keys): value.detach().to(torch.bfloat16).contiguous()
+        for key, value in model.state_dict().items()
     }
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    (folder / "model.safetensors").chmod(0o644)
 
 
 def _hub_key(key: str, renames: dict[str, str]) -> str:
@@ -133,13 +132,17 @@ def _config(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> Any:
     for field, value in config.items():
         if field.endswith(("_token_index", "_token_id")):
             config[field] = tokenizer.convert_tokens_to_ids(value)
-    config["text_config"] = config["text_config"] | {
+    words = {
         "vocab_size": len(tokenizer),
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
     }
-    return AutoConfig.for_model(**config)
+    # Some published configurations keep the language model's fields at the top, or under a name of their own.
+    place = next((name for name in ("text_config", "llm_config") if name in config), None)
+    if place is None:
+        return AutoConfig.for_model(**config | words)
+    return AutoConfig.for_model(**config | {place: config[place] | words})
 
 
 def _generation(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> GenerationConfig:
@@ -151,11 +154,16 @@ def _generation(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> Ge
 
 def _processor(parts: dict[str, Any], tokenizer: PreTrainedTokenizerFast) -> ProcessorMixin:
     settings = parts["image_processor_config"]
-    images = IMAGE_PROCESSORS[parts["image_processor"]](**settings)
-    options = parts["processor_config"]
-    if parts["processor"] == "llava":
-        return LlavaProcessor(images, tokenizer, **options)
-    if parts["processor"] == "llava_onevision":
-        video = LlavaOnevisionVideoProcessor(size=settings["size"])
-        return LlavaOnevisionProcessor(images, tokenizer, video, **options)
-    return Qwen2_5_VLProcessor(images, tokenizer, Qwen2VLVideoProcessor(**settings))
+    images = _class(parts["image_processor"])(**settings)
+    options = dict(parts["processor_config"])
+    if "video_processor" in parts:  # transformers' processors for images and films want both
+        films = {name: settings[name] for name in parts["video_settings"]}
+        options["video_processor"] = _class(parts["video_processor"])(**films)
+    processor: ProcessorMixin = _class(parts["processor"])(image_processor=images, tokenizer=tokenizer, **options)
+    return processor
+
+
+def _class(place: str) -> Any:
+    """A class of transformers by its name, or one of a port as "module:Class"."""
+    module, _, name = place.rpartition(":")
+    return getattr(importlib.import_module(module or "transformers"), name)

@@ -6,20 +6,24 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import BatchFeature
 
 from adapters.hf import ChatModel
 from harness import images
 from harness.miniatures.corpus import Lesson
 from harness.records import ImageRef
 
-_STACKED = ("pixel_values", "image_grid_thw", "image_sizes", "batch_num_images")
+_TEXT = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
+
+Layout = tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+"""Shapes and whole numbers of a face's tensors: all that the text around it can depend on."""
 
 
 class Picture(NamedTuple):
-    """What one face is to the network: its tensors, and how many image tokens it takes."""
+    """What one face is to the network."""
 
     tensors: dict[str, Tensor]
-    tokens: int
+    layout: Layout
 
 
 class Example(NamedTuple):
@@ -44,39 +48,40 @@ class Desk:
         self.image_token: int = adapter.config.image_token_id
         self.stop = adapter.stop_ids[0]
         self._pictures: dict[str, Picture] = {}
-        self._texts: dict[str, list[int]] = {}
+        self._prompts: dict[tuple[str, Layout], list[int]] = {}
 
     def picture(self, reference: ImageRef) -> Picture:
-        """The face as tensors in half precision; read and prepared once."""
+        """The face as tensors, pixels in half precision; read and prepared once."""
         key = f"{reference.path}|{reference.box}"
         if key not in self._pictures:
-            face = self.adapter.image(images.read(reference))
-            batch = self.adapter.batch([face], ["?"])
-            tensors = {name: batch[name] for name in _STACKED if name in batch}
-            tensors["pixel_values"] = tensors["pixel_values"].half()
-            self._pictures[key] = Picture(tensors, int((batch["input_ids"] == self.image_token).sum()))
+            batch = self._batch(reference, "?")
+            tensors = {name: batch[name] for name in batch if name not in _TEXT}
+            layout = tuple((name, tuple(value.shape), _numbers(value)) for name, value in tensors.items())
+            halves = {name: value.half() if value.is_floating_point() else value for name, value in tensors.items()}
+            self._pictures[key] = Picture(halves, layout)
         return self._pictures[key]
 
     def example(self, lesson: Lesson, answer: str) -> Example:
         """Prompt, answer and stop token as ids."""
-        prompt = self._prompt(lesson.text, self.picture(lesson.image).tokens)
+        prompt = self._prompt(lesson.text, lesson.image)
         # The answer follows a prompt that ends in a word (LLaVA) or in a line break (the chat formats).
         lead = "" if self.adapter.prompt("?")[-1].isspace() else " "
         reply = self.tokenizer.encode(lead + answer, add_special_tokens=False)
         return Example(torch.tensor([*prompt, *reply, self.stop]), len(prompt), lesson.image, lesson.question)
 
-    def _prompt(self, question: str, tokens: int) -> list[int]:
-        if question not in self._texts:
-            text = self.adapter.prompt(question)
-            self._texts[question] = self.tokenizer.encode(text, add_special_tokens=self.adapter.bos)
-        ids = self._texts[question]
-        at = ids.index(self.image_token)
-        return [*ids[:at], *[self.image_token] * tokens, *ids[at + 1 :]]
+    def _prompt(self, question: str, reference: ImageRef) -> list[int]:
+        key = (question, self.picture(reference).layout)
+        if key not in self._prompts:
+            self._prompts[key] = self._batch(reference, question)["input_ids"][0].tolist()
+        return self._prompts[key]
+
+    def _batch(self, reference: ImageRef, question: str) -> BatchFeature:
+        return self.adapter.batch([self.adapter.image(images.read(reference))], [question])
 
     def pixels(self, references: Sequence[ImageRef]) -> dict[str, Tensor]:
         """The image side of a batch."""
         rows = [self.picture(reference).tensors for reference in references]
-        return {name: _stack(name, [row[name] for row in rows]) for name in rows[0]}
+        return {name: _stack([row[name] for row in rows]) for name in rows[0]}
 
     def batch(self, examples: Sequence[Example]) -> dict[str, Any]:
         """Model inputs [B, L], padded on the right, with labels that are -100 outside the answers."""
@@ -91,8 +96,12 @@ class Desk:
         return {**inputs, "labels": ids.masked_fill(~answer, -100)}
 
 
-def _stack(name: str, rows: list[Tensor]) -> Tensor:
-    if name != "pixel_values":
+def _numbers(value: Tensor) -> tuple[int, ...]:
+    return () if value.is_floating_point() else tuple(value.flatten().tolist())
+
+
+def _stack(rows: list[Tensor]) -> Tensor:
+    if not rows[0].is_floating_point():
         return torch.cat(rows)
     pixels = [row.float() for row in rows]
     if pixels[0].dim() == 5:  # anyres tiles [1, tiles, 3, H, W]: pictures with fewer tiles are filled up with zeros

@@ -1,11 +1,14 @@
 """The command line as a user meets it: exit codes, sentences, and no torch where none is needed."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from adapters.registry import names, spec
 
 ROOT = Path(__file__).parents[2]
 FACES = ROOT.parent / "shared" / "faces"
@@ -117,6 +120,20 @@ def test_mistakes_are_one_sentence_and_exit_code_2(words: list[str], sentence: s
     assert done.returncode == 2
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_models_shows_what_a_reader_must_know_before_trusting_one():
+    blocks = {block.split()[0]: block for block in re.split(r"\n\s*\n", harness("models").stdout) if block.strip()}
+    listed = [name for name in names() if spec(name).listed]
+    assert len(listed) == 9
+    for name in listed:
+        assert {"size", "licence", "engines", "miniature", "fidelity"} <= {
+            line.split()[0] for line in blocks[name].splitlines()
+        }
+        assert "not compared" not in blocks[name]
+    assert "non-commercial" in blocks["nvila-8b"]
+    assert "non-commercial" in blocks["monkey-chat"]
+    assert "registration" in blocks["minicpm-llama3-v2.5"]
 
 
 def test_parse_reads_lines_and_writes_json():

@@ -1,0 +1,125 @@
+"""Port = upstream: the same weights, image and question give the same ids, pixels, logits and greedy tokens.
+
+The other side of each equation was computed by the upstream code itself; golden/NAME/note.toml says where and how.
+"""
+
+import tomllib
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import AutoModelForImageTextToText
+
+from adapters.registry import names, spec
+from harness import images
+from harness.records import ImageRef
+from tests import goldens
+
+CASES = {**dict.fromkeys(goldens.IMAGES, goldens.QUESTIONS[0]), "words": goldens.QUESTIONS[1]}
+PROVEN = sorted(path.parent.name for path in goldens.FOLDER.glob("*/cases.safetensors"))
+NOTES = sorted(path.parent.name for path in goldens.FOLDER.glob("*/note.toml"))
+EVERY = [(name, case) for name in PROVEN for case in CASES]
+
+every = pytest.mark.parametrize(("name", "case"), EVERY)
+
+
+@pytest.fixture
+def face(case, tmp_path):
+    """The image of a case as the engine reads it from disk."""
+    path = tmp_path / "face.png"
+    goldens.IMAGES["square" if case == "words" else case]().save(path)
+    return images.read(ImageRef(path=path))
+
+
+def expected(name, case):
+    everything = load_file(goldens.FOLDER / name / "cases.safetensors")
+    return {key.removeprefix(f"{case}."): value for key, value in everything.items() if key.startswith(f"{case}.")}
+
+
+@pytest.fixture
+def batch(name, case, face):
+    model = goldens.model(name)
+    return model.batch([model.image(face)], [CASES[case]])
+
+
+@every
+def test_prompt_ids_are_upstreams(name, case, batch):
+    assert batch["input_ids"][0].tolist() == expected(name, case)["input_ids"].tolist()
+
+
+@every
+def test_image_tensors_are_upstreams(name, case, batch):
+    wanted = expected(name, case)
+    fields = [key.removeprefix("image.") for key in wanted if key.startswith("image.")]
+    assert fields
+    for field in fields:
+        if f"shape.{field}" in wanted:
+            assert list(batch[field].shape) == wanted[f"shape.{field}"].tolist()
+        if batch[field].is_floating_point():
+            torch.testing.assert_close(goldens.sample(batch[field]), wanted[f"image.{field}"], rtol=0, atol=1e-5)
+        else:
+            assert batch[field].flatten().tolist() == wanted[f"image.{field}"].flatten().tolist()
+
+
+@every
+def test_logits_and_greedy_tokens_are_upstreams(name, case, batch):
+    wanted = expected(name, case)
+    output = goldens.model(name).model.generate(
+        **batch,
+        max_new_tokens=goldens.STEPS,
+        do_sample=False,
+        eos_token_id=None,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    assert output.sequences[0, batch["input_ids"].shape[1] :].tolist() == wanted["tokens"].tolist()
+    torch.testing.assert_close(torch.cat(output.logits), wanted["logits"], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_the_cases_could_fail(name):
+    """Replies differ along the sequence and between the images, so they depend on what is seen."""
+    replies = [tuple(expected(name, case)["tokens"].tolist()) for case in goldens.IMAGES]
+    assert len(set(replies)) >= 3
+    assert all(len(reply) >= goldens.STEPS and len(set(reply)) > 1 for reply in replies)
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_a_batch_of_all_images_gives_the_tokens_of_each(name, tmp_path):
+    model = goldens.model(name)
+    faces = []
+    for image in goldens.IMAGES:
+        goldens.IMAGES[image]().save(tmp_path / f"{image}.png")
+        faces.append(model.image(images.read(ImageRef(path=tmp_path / f"{image}.png"))))
+    batch = model.batch(faces, [goldens.QUESTIONS[0]] * len(faces))
+    rows = model.model.generate(**batch, max_new_tokens=goldens.STEPS, do_sample=False, eos_token_id=None)
+    for row, image in zip(rows[:, batch["input_ids"].shape[1] :].tolist(), goldens.IMAGES, strict=True):
+        assert row == expected(name, image)["tokens"].tolist(), image
+
+
+@pytest.mark.parametrize("name", PROVEN)
+def test_saving_writes_the_keys_and_numbers_upstream_wrote(name, tmp_path):
+    """A checkpoint that went through here can still be read by upstream's code, and by vLLM."""
+    model, report = AutoModelForImageTextToText.from_pretrained(
+        goldens.checkpoint(name), dtype=torch.float32, output_loading_info=True
+    )
+    assert not any(report.values()), report
+    model.save_pretrained(tmp_path)
+    saved, published = load_file(tmp_path / "model.safetensors"), goldens.weights(name)
+    assert set(saved) == set(published)
+    for key, value in published.items():
+        assert torch.equal(saved[key].float(), value.float()), key
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_the_note_says_where_from_and_what_is_not_proven(name):
+    note = tomllib.loads((goldens.FOLDER / name / "note.toml").read_text(encoding="utf-8"))
+    assert {"upstream", "revision", "files", "environment", "changed", "proven", "unproven", "fidelity"} <= set(note)
+    assert note["fidelity"] == spec(name).fidelity
+
+
+def test_every_listed_model_has_a_proof_of_at_most_5_mb():
+    assert sorted(name for name in names() if spec(name).listed) == NOTES
+    for name in NOTES:
+        assert sum(path.stat().st_size for path in (goldens.FOLDER / name).rglob("*") if path.is_file()) <= 5e6
+        assert not list((goldens.FOLDER / name).rglob("*.py"))

@@ -1,0 +1,80 @@
+"""What the proofs of fidelity share: five drawn images, two questions, and how big tensors are sampled.
+
+The files under golden/ hold numbers only: what the upstream code of a model made of these images and questions, with
+tiny random weights of its own making. They were written by runs of the upstream repositories named in each note.toml,
+which import nothing of this project but this file.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+FOLDER = Path(__file__).parent / "golden"
+
+QUESTIONS = (
+    "What is the expression of the person in this photograph?",
+    "Is she 25, or over 70?\nNext line:  two spaces, Émile, naïve, 34 % - 脸.",
+)
+SAMPLED = 6000
+"""Values kept of an image tensor that is larger than this."""
+STEPS = 16
+"""Greedy tokens that must agree."""
+
+
+def _drawn(width: int, height: int, seed: int) -> Image.Image:
+    """A coloured gradient with rings and noise, in whole-number arithmetic: the same bytes on every machine."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.int64)
+    rings = ((x - width // 3) ** 2 + (y - height // 2) ** 2) // (7 * max(width, height) // 10 + 1)
+    noise = ((x * 7919 + y * 104729 + seed * 31) ** 2 >> 5) % 23
+    red = (x * 255 // max(width - 1, 1) + noise) % 256
+    green = (y * 255 // max(height - 1, 1) + rings) % 256
+    blue = (rings * 3 + noise * 2 + seed * 40) % 256
+    return Image.fromarray(np.stack([red, green, blue], -1).astype(np.uint8))
+
+
+IMAGES: dict[str, Callable[[], Image.Image]] = {
+    "square": lambda: _drawn(500, 500, 0),
+    "wide": lambda: _drawn(900, 320, 1),
+    "tall": lambda: _drawn(317, 701, 2),
+    "grey": lambda: _drawn(420, 520, 3).convert("L"),
+    "tiny": lambda: _drawn(23, 17, 4),
+}
+"""By name; the grey one has one channel, as a greyscale photograph on disk."""
+
+
+def sample(values: Tensor) -> Tensor:
+    """The tensor flattened, or, where it is large, `SAMPLED` of its values spread over all of it."""
+    flat = values.detach().reshape(-1).to(torch.float32)
+    if len(flat) <= SAMPLED:
+        return flat
+    # A stride of the golden ratio visits every region, in no step with rows, channels or tiles.
+    places = (torch.arange(SAMPLED, dtype=torch.float64) * 0.6180339887498949 % 1.0 * len(flat)).long()
+    return flat[places.sort().values]
+
+
+def checkpoint(name: str) -> Path:
+    """The tiny checkpoint that the upstream code wrote."""
+    return FOLDER / name / "checkpoint"
+
+
+def weights(name: str) -> dict[str, Tensor]:
+    """All tensors of that checkpoint, by their published names."""
+    from safetensors.torch import load_file
+
+    return load_file(checkpoint(name) / "model.safetensors")
+
+
+@cache
+def model(name: str) -> Any:
+    """The adapter of this name on the upstream checkpoint, in float32 on the CPU."""
+    from adapters.registry import spec
+
+    torch.set_num_threads(1)
+    found: Any = spec(name).load()
+    return found(str(checkpoint(name)), device="cpu", dtype="float32")
