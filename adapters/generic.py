@@ -1,7 +1,8 @@
-"""Any chat model that transformers loads by name: the prompt is the checkpoint's own chat template."""
+"""Any chat model that transformers or a port loads by name: the prompt is the checkpoint's own chat template."""
 
 from adapters import guards
 from adapters.hf import ChatModel
+from adapters.ports import internvl, minicpm_v, monkey, nvila, phi3_v  # noqa: F401 - transformers then knows them too
 from harness.errors import AdapterError
 
 

@@ -4,7 +4,7 @@ transformers 5 can load a tokenizer that drops all spaces without a warning; pro
 tokens, or none; a question can contain the text of a special token and so pass for a second image.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from adapters.base import Protocols
 from harness.errors import AdapterError, UnknownNameError
 
 PROBE = "Is she 25, or over 70?\nNext line:  two spaces, Émile, naïve, 34 % - 脸."
-_PLACEHOLDERS = ("image_token", "video_token")
+_PLACEHOLDERS = ("image_token", "video_token", "placeholder")
 
 
 def is_folder(source: str) -> bool:
@@ -49,6 +49,16 @@ def loading(source: str) -> Iterator[None]:
             f"checkpoint {source} cannot be loaded: {reason} "
             "A repository id needs a network or a filled cache; a folder can be given as NAME@FOLDER."
         ) from error
+
+
+def check_complete(report: Mapping[str, Any], source: str) -> None:
+    """Every weight must come from the checkpoint: transformers draws those it does not find, and only warns."""
+    missing = sorted([*report["missing_keys"], *(str(key) for key in report.get("mismatched_keys", ()))])
+    if missing:
+        raise AdapterError(
+            f"checkpoint {source} lacks {len(missing)} of the network's weights, '{missing[0]}' among them: it is not "
+            "this model's, or not whole; download it again."
+        )
 
 
 def protocol(defaults: Protocols, given: Protocols, source: str) -> dict[str, Any]:

@@ -16,12 +16,14 @@ import torch
 from PIL import Image
 from transformers import (
     AutoConfig,
+    AutoImageProcessor,
     AutoModelForImageTextToText,
     AutoProcessor,
     BatchFeature,
     GenerationConfig,
     dynamic_module_utils,
 )
+from transformers.image_processing_backends import TorchvisionBackend
 
 from adapters import guards
 from adapters.base import Protocols, Reply
@@ -82,17 +84,32 @@ class ChatModel:
         with guards.loading(self.source):
             config = AutoConfig.from_pretrained(self.source, local_files_only=folder)
             processor = self.load_processor(folder)
-            model: Any = AutoModelForImageTextToText.from_pretrained(
-                self.source, dtype=self.dtype, attn_implementation="sdpa", local_files_only=folder
+            loaded: Any = AutoModelForImageTextToText.from_pretrained(
+                self.source,
+                dtype=self.dtype,
+                attn_implementation="sdpa",
+                local_files_only=folder,
+                output_loading_info=True,
             )
+            model, report = loaded
+            guards.check_complete(report, self.source)
         model.to(self.device).eval().requires_grad_(False)
         self.published = model.generation_config
         model.generation_config = GenerationConfig()  # published ones hold penalties and temperatures of their own
         return config, processor, model
 
     def load_processor(self, local_files_only: bool) -> Any:
-        """The processor the checkpoint declares."""
-        return AutoProcessor.from_pretrained(self.source, local_files_only=local_files_only)
+        """The processor the checkpoint declares, its images resized by Pillow, as all original codes do.
+
+        By default transformers resizes with torchvision, whose pixels are one or two grey levels off here and there,
+        and in some sizes up to 27 (tests/adapters/test_native_goldens.py).
+        """
+        processor = AutoProcessor.from_pretrained(self.source, local_files_only=local_files_only)
+        if isinstance(getattr(processor, "image_processor", None), TorchvisionBackend):
+            processor.image_processor = AutoImageProcessor.from_pretrained(
+                self.source, backend="pil", local_files_only=local_files_only
+            )
+        return processor
 
     def prepare(self) -> None:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""

@@ -1,11 +1,12 @@
 """LLaVA-1.5: the Vicuna conversation with its system text, images padded to a square.
 
-Source: haotian-liu/LLaVA, llava/conversation.py (vicuna_v1) and mm_utils.py (expand2square).
+Source: haotian-liu/LLaVA, llava/conversation.py (vicuna_v1) and mm_utils.py (expand2square, tokenizer_image_token).
 """
 
 from PIL import Image
 
 from adapters.hf import ChatModel
+from harness.errors import AdapterError
 
 
 class Llava(ChatModel):
@@ -18,6 +19,22 @@ class Llava(ChatModel):
     )
     stops = ("</s>",)
     bos = True
+
+    def prepare(self) -> None:
+        """Refuse a tokenizer that reads the text behind the image otherwise than the original, which reads it alone.
+
+        A Llama tokenizer puts a space before a text; newer ones only before the first, which changes every prompt.
+
+        Raises:
+            AdapterError: the text behind the image depends on what stands before it.
+        """
+        token = self.processor.image_token
+        behind, alone = (self.tokenizer.encode(text, add_special_tokens=False) for text in (f"{token}\nA", "\nA"))
+        if behind[1:] != alone:
+            raise AdapterError(
+                f"the tokenizer of {self.source} reads text behind {token} as {behind[1:]} but alone as {alone}, so "
+                "prompts differ from the original's: its tokenizer.json needs the normalizer that prepends '▁'"
+            )
 
     def image(self, image: Image.Image) -> Image.Image:
         """The image centred on a square of the mean colour, (122, 116, 104) for CLIP."""

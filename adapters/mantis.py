@@ -27,7 +27,7 @@ class Mantis(ChatModel):
 
     def load_processor(self, local_files_only: bool) -> Any:
         """A LlavaProcessor: the class the checkpoint declares, MLlavaProcessor, is not part of transformers."""
-        images = AutoImageProcessor.from_pretrained(self.source, local_files_only=local_files_only)
+        images = AutoImageProcessor.from_pretrained(self.source, backend="pil", local_files_only=local_files_only)
         tokenizer = AutoTokenizer.from_pretrained(self.source, local_files_only=local_files_only)
         return LlavaProcessor(images, tokenizer, image_token="<image>")  # noqa: S106 - a token of text, no secret
 

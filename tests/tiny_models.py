@@ -1,4 +1,7 @@
-"""Tiny random checkpoints of the four native architectures; drawn wide so that replies differ."""
+"""Tiny random checkpoints of all architectures; drawn wide so that replies differ.
+
+Those of transformers' own are built here, those of the ports were written by the upstream code (golden/).
+"""
 
 import atexit
 import shutil
@@ -32,6 +35,8 @@ from transformers import (
     SiglipImageProcessor,
     SiglipVisionConfig,
 )
+
+from tests import goldens
 
 WORDS = [
     "A chat between a curious user and an artificial intelligence assistant.",
@@ -182,12 +187,16 @@ _BUILDERS = {
     "mantis-siglip-8b": _mantis,
     "qwen2.5-vl-7b": _qwen,
 }
-NAMES = tuple(_BUILDERS)
+NATIVE = tuple(_BUILDERS)
+PORTS = ("internvl2.5-8b", "minicpm-llama3-v2.5", "monkey-chat", "nvila-8b", "phi-3.5-vision")
+NAMES = NATIVE + PORTS
 
 
 @cache
 def checkpoint(name: str) -> Path:
     """A folder with a tiny random checkpoint of this architecture; built once per session, deleted at its end."""
+    if name in PORTS:
+        return goldens.checkpoint(name)
     folder = Path(tempfile.mkdtemp(prefix="tiny-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _BUILDERS[name](folder)

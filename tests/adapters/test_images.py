@@ -3,7 +3,7 @@
 import pytest
 import torch
 from PIL import Image
-from transformers import LlavaImageProcessor
+from transformers import LlavaImageProcessorPil
 
 from adapters.qwen2_5_vl import Qwen25VL
 from harness.errors import UnknownNameError
@@ -18,7 +18,7 @@ def test_llava_pads_as_the_padding_processor_does(size):
     model = tiny_models.model("llava-v1.5-7b")
     image = tiny_models.picture(*size, seed=7)
     ours = model.batch([model.image(image)], ["?"])["pixel_values"]
-    oracle = LlavaImageProcessor(do_pad=True, size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
+    oracle = LlavaImageProcessorPil(do_pad=True, size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
     assert torch.equal(ours, oracle(image, return_tensors="pt")["pixel_values"])
 
 

@@ -1,4 +1,4 @@
-"""What holds for every adapter on transformers' own classes, on tiny random checkpoints."""
+"""What holds for every adapter, on tiny random checkpoints; the prompts of the ports are proven in ports/."""
 
 import copy
 import re
@@ -36,16 +36,23 @@ OFFICIAL = {
         f"<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{Q}<|im_end|>\n<|im_start|>assistant\n"
     ),
 }
+LLAMA3_STOPS = ["<|eot_id|>", "<|end_of_text|>"]
 STOPS = {
     "llava-v1.5-7b": ["</s>"],
     "llava-onevision-7b-si": ["<|im_end|>", "<|endoftext|>"],
-    "mantis-siglip-8b": ["<|eot_id|>", "<|end_of_text|>"],
+    "mantis-siglip-8b": LLAMA3_STOPS,
     "qwen2.5-vl-7b": ["<|im_end|>", "<|endoftext|>"],
+    "internvl2.5-8b": ["<|im_end|>", "</s>"],
+    "minicpm-llama3-v2.5": LLAMA3_STOPS,
+    "monkey-chat": ["<|endoftext|>"],
+    "nvila-8b": ["<|im_end|>"],
+    "phi-3.5-vision": ["<|end|>", "<|endoftext|>", "<|assistant|>"],
 }
 QUESTIONS = ["What is this?", "How old is the person in this photograph? Answer with a number of years.", "Why?"]
 SHORT = Decoding(max_new_tokens=10)
 
 every = pytest.mark.parametrize("name", tiny_models.NAMES)
+native = pytest.mark.parametrize("name", tiny_models.NATIVE)
 
 
 def pictures(model):
@@ -76,7 +83,7 @@ def test_right_padding_breaks_that_law(name):
     assert together(model) != one_by_one(model)
 
 
-@every
+@native
 def test_prompt_ids_are_those_of_the_official_text(name):
     model = tiny_models.model(name)
     ids = model.batch([pictures(model)[0]], [Q])["input_ids"][0].tolist()
@@ -86,7 +93,7 @@ def test_prompt_ids_are_those_of_the_official_text(name):
     assert collapsed == independent.encode(OFFICIAL[name], add_special_tokens=False).ids
 
 
-@every
+@native
 def test_begin_of_sequence_stands_exactly_once_where_it_is_official(name):
     model = tiny_models.model(name)
     rows = model.batch(pictures(model), QUESTIONS)
@@ -115,12 +122,15 @@ def test_greedy_is_the_argmax_whatever_the_checkpoint_recommends(name):
             inputs["mm_token_type_ids"] = torch.nn.functional.pad(inputs["mm_token_type_ids"], (0, missing))
         with torch.no_grad():
             logits = model.model(**inputs).logits[0, -1]
+        if logits.argmax() == model.config.image_token_id:
+            break  # a random network writes this too; read again as a prompt it would stand for a second image
         ids = torch.cat([ids, logits.argmax().view(1, 1)], dim=1)
         if ids[0, -1] in model.stop_ids:
             break
     new = ids[0, batch["input_ids"].shape[1] :].tolist()
+    assert len(new) > 2
     expected = model.tokenizer.decode(new, skip_special_tokens=True)
-    assert model.answer(batch, Decoding(max_new_tokens=8))[0].text == expected
+    assert model.answer(batch, Decoding(max_new_tokens=len(new)))[0].text == expected
 
 
 @every
@@ -175,7 +185,7 @@ def test_words_of_a_user_never_become_an_image_or_a_turn(name, parts):
     try:
         text = model.prompt("".join(parts))
     except AdapterError:
-        assert any(token in "".join(parts) for token in model._special)
+        assert any(token in "".join(parts) for token in [*model._special, "<|image_"])  # Phi numbers its images
         return
     ids = model.tokenizer(text, add_special_tokens=model.bos)["input_ids"]
     assert [i for i in ids if i in special] == [i for i in plain if i in special]

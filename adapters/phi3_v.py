@@ -1,0 +1,31 @@
+"""Phi-3.5-Vision: its chat template for one picture, and the number of crops as a field of the protocol.
+
+Source: 2U1/Phi3-Vision-Finetune, src/model/Phi3_5_vision/ (tokenizer_config.json for the template); the model card for
+the crops. The published generation_config.json stops at </s>, which the model never writes: it ends with <|end|>.
+"""
+
+from types import MappingProxyType
+
+import adapters.ports.phi3_v  # noqa: F401 - registers the port
+from adapters import guards
+from adapters.hf import ChatModel
+
+
+class Phi35Vision(ChatModel):
+    """CLIP ViT-L/14-336 over up to 16 crops and Phi-3.5-mini; 0 crops = the checkpoint's number for one picture."""
+
+    template = "<|user|>\n<|image_1|>\n{question}<|end|>\n<|assistant|>\n"
+    stops = ("<|end|>", "<|endoftext|>", "<|assistant|>")
+    bos = True
+    defaults = MappingProxyType({"num_crops": 0})
+
+    def prepare(self) -> None:
+        """Put the number into the image processor and the protocol."""
+        images = self.processor.image_processor
+        images.num_crops = int(self.protocol["num_crops"]) or images.num_crops_single
+        self.protocol = {"num_crops": images.num_crops}
+
+    def prompt(self, question: str) -> str:
+        """The exact text the model is given; a question that names a picture, "<|image_2|>", is refused."""
+        guards.check_question(question, ("<|image_",))
+        return super().prompt(question)
