@@ -46,6 +46,8 @@ IMAGES: dict[str, Callable[[], Image.Image]] = {
     "tiny": lambda: _drawn(23, 17, 4),
 }
 """By name; the grey one has one channel, as a greyscale photograph on disk."""
+CASES = {**dict.fromkeys(IMAGES, QUESTIONS[0]), "words": QUESTIONS[1]}
+"""Case -> question; "words" is the square image again."""
 
 
 def sample(values: Tensor) -> Tensor:

@@ -124,12 +124,17 @@ class PortForConditionalGeneration(PortPreTrainedModel, GenerationMixin):
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
         labels: Tensor | None = None,
         logits_to_keep: int | Tensor = 0,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        """Logits [B, L, V], or of the last `logits_to_keep` positions; with `labels` [B, L] also their loss."""
-        output = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs)
+        """Logits [B, L, V], or of the last `logits_to_keep` positions; with `labels` [B, L] also their loss.
+
+        `generate` looks for names here: only because `position_ids` is one does it count a row's places without its
+        padding.
+        """
+        output = self.model(input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids, **kwargs)
         kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
         logits = self.lm_head(output.last_hidden_state[:, kept])
         loss = None

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from transformers import CLIPVisionModel, Phi3Model
 from transformers.conversion_mapping import register_checkpoint_conversion_mapping
 from transformers.core_model_loading import WeightRenaming
-from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 from adapters.ports.modeling import PortForConditionalGeneration, PortModel
@@ -117,19 +116,6 @@ class Phi3VForCausalLM(PortForConditionalGeneration):
 
     config_class = Phi3VConfig
     model_class = Phi3VModel
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        labels: Tensor | None = None,
-        logits_to_keep: int | Tensor = 0,
-        **kwargs: Any,
-    ) -> CausalLMOutputWithPast:
-        """As everywhere; `generate` counts a row's positions without its padding only where they have a name here."""
-        inputs = kwargs | {"attention_mask": attention_mask, "position_ids": position_ids}
-        return super().forward(input_ids, labels=labels, logits_to_keep=logits_to_keep, **inputs)
 
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, is_first_iteration: bool = False, **kwargs: Any

@@ -15,10 +15,9 @@ from harness import images
 from harness.records import ImageRef
 from tests import goldens
 
-CASES = {**dict.fromkeys(goldens.IMAGES, goldens.QUESTIONS[0]), "words": goldens.QUESTIONS[1]}
 PROVEN = sorted(path.parent.name for path in goldens.FOLDER.glob("*/cases.safetensors"))
 NOTES = sorted(path.parent.name for path in goldens.FOLDER.glob("*/note.toml"))
-EVERY = [(name, case) for name in PROVEN for case in CASES]
+EVERY = [(name, case) for name in PROVEN for case in goldens.CASES]
 
 every = pytest.mark.parametrize(("name", "case"), EVERY)
 
@@ -39,7 +38,7 @@ def expected(name, case):
 @pytest.fixture
 def batch(name, case, face):
     model = goldens.model(name)
-    return model.batch([model.image(face)], [CASES[case]])
+    return model.batch([model.image(face)], [goldens.CASES[case]])
 
 
 @every

@@ -1,0 +1,87 @@
+"""The fidelity table of the README, from tests/golden: `python -m benchmarks.fidelity`.
+
+For each model the largest difference between its port and the upstream code over six cases: image tensors, and logits
+of sixteen greedy steps in float32 on a CPU. Ids and greedy tokens are equal or not.
+"""
+
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from harness import images
+from harness.records import ImageRef
+from tests import goldens
+
+HEAD = "| model | original code that was run | ids | pixels | logits | 16 greedy tokens |\n|---|---|---|---|---|---|"
+
+
+class Gap(NamedTuple):
+    """How far a case is from upstream."""
+
+    ids: bool
+    pixels: float
+    logits: float
+    tokens: bool
+
+
+def main() -> None:
+    """Print the table, a row per model that has cases."""
+    print(HEAD)
+    for file in sorted(goldens.FOLDER.glob("*/cases.safetensors")):
+        print(row(file.parent.name, load_file(file)))
+
+
+def row(name: str, wanted: dict[str, Tensor]) -> str:
+    """One model as a row of Markdown."""
+    note = tomllib.loads((goldens.FOLDER / name / "note.toml").read_text(encoding="utf-8"))
+    gaps = [gap(name, case, wanted) for case in goldens.CASES]
+    upstream = note["upstream"].split(",")[0].split(" (")[0]
+    same = ["equal" if all(values) else "DIFFERENT" for values in zip(*((g.ids, g.tokens) for g in gaps), strict=True)]
+    pixels, logits = (max(values) for values in zip(*((g.pixels, g.logits) for g in gaps), strict=True))
+    return f"| {name} | {upstream} @ {note['revision'][:7]} | {same[0]} | {pixels:.0e} | {logits:.0e} | {same[1]} |"
+
+
+def gap(name: str, case: str, wanted: dict[str, Tensor]) -> Gap:
+    """One case of one model."""
+    model = goldens.model(name)
+    batch = model.batch([model.image(face(case))], [goldens.CASES[case]])
+    output = model.model.generate(
+        **batch,
+        max_new_tokens=goldens.STEPS,
+        do_sample=False,
+        eos_token_id=None,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    start = f"{case}.image."
+    fields = [key.removeprefix(start) for key in wanted if key.startswith(start)]
+    pixels = [largest(goldens.sample(batch[field]), wanted[start + field].flatten()) for field in fields]
+    length = batch["input_ids"].shape[1]
+    return Gap(
+        ids=batch["input_ids"][0].tolist() == wanted[f"{case}.input_ids"].tolist(),
+        pixels=max(pixels),
+        logits=largest(torch.cat(output.logits), wanted[f"{case}.logits"]),
+        tokens=output.sequences[0, length:].tolist() == wanted[f"{case}.tokens"].tolist(),
+    )
+
+
+def face(case: str) -> images.Image.Image:
+    """The image of a case as the engine reads it from disk."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "face.png"
+        goldens.IMAGES.get(case, goldens.IMAGES["square"])().save(path)
+        return images.read(ImageRef(path=path))
+
+
+def largest(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference of two tensors of one shape."""
+    return float((ours.float() - theirs.float()).abs().max())
+
+
+if __name__ == "__main__":
+    main()
