@@ -1,4 +1,4 @@
-# make run    set everything up, then the main job: four models, three tasks, six datasets, one report
+# make run    set everything up, then the main job: nine models, three tasks, six datasets, one report
 # make test   set everything up, then the quality gate
 # Both need git, make and a Python 3.11-3.13; everything else goes into .venv.
 

@@ -51,6 +51,8 @@ class ModelSpec(Record):
     """The engines that can run it."""
     fidelity: str = ""
     """What is proven to equal the upstream code; tests/golden/NAME/note.toml has the whole of it."""
+    unproven: str = ""
+    """What could not be compared, beside the published weights."""
     checkpoint: str | None = None
     """Another checkpoint than the published one, after "@" or "hf:"."""
 

@@ -9,7 +9,6 @@ import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -50,23 +49,15 @@ def gap(name: str, case: str, wanted: dict[str, Tensor]) -> Gap:
     """One case of one model."""
     model = goldens.model(name)
     batch = model.batch([model.image(face(case))], [goldens.CASES[case]])
-    output = model.model.generate(
-        **batch,
-        max_new_tokens=goldens.STEPS,
-        do_sample=False,
-        eos_token_id=None,
-        output_logits=True,
-        return_dict_in_generate=True,
-    )
+    tokens, logits = goldens.greedy(model.model, batch)
     start = f"{case}.image."
     fields = [key.removeprefix(start) for key in wanted if key.startswith(start)]
     pixels = [largest(goldens.sample(batch[field]), wanted[start + field].flatten()) for field in fields]
-    length = batch["input_ids"].shape[1]
     return Gap(
         ids=batch["input_ids"][0].tolist() == wanted[f"{case}.input_ids"].tolist(),
         pixels=max(pixels),
-        logits=largest(torch.cat(output.logits), wanted[f"{case}.logits"]),
-        tokens=output.sequences[0, length:].tolist() == wanted[f"{case}.tokens"].tolist(),
+        logits=largest(logits[0], wanted[f"{case}.logits"]),
+        tokens=tokens[0].tolist() == wanted[f"{case}.tokens"].tolist(),
     )
 
 

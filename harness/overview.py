@@ -15,6 +15,11 @@ from tasks.registry import TASKS, question
 if TYPE_CHECKING:
     from adapters.registry import ModelSpec
 
+_PROOF = (
+    "Fidelity: the upstream code of each model was run with small random weights; its ids, pixels, logits and greedy "
+    "tokens are what the tests compare with. No published weights were loaded. docs/models.md has the particulars."
+)
+
 
 def show_models() -> None:
     """Every model with its checkpoint, size, licence and what is proven of it; a block each, as sentences need room."""
@@ -26,6 +31,7 @@ def show_models() -> None:
             table.add_row(head, escape(words))
         table.add_row()
     _console().print(table)
+    _console().print(_PROOF)
 
 
 def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
@@ -37,6 +43,7 @@ def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
         yield "  engines", ", ".join(model.engines)
         yield "  miniature", "yes" if (model.miniature / "config.json").is_file() else "no"
         yield "  fidelity", model.fidelity or "not compared with upstream"
+        yield "  unproven", model.unproven or "everything"
     if model.note:
         yield "  note", model.note
 

@@ -80,3 +80,17 @@ def model(name: str) -> Any:
     torch.set_num_threads(1)
     found: Any = spec(name).load()
     return found(str(checkpoint(name)), device="cpu", dtype="float32")
+
+
+def greedy(network: Any, batch: Any, steps: int = STEPS) -> tuple[Tensor, Tensor]:
+    """Greedy tokens [B, steps], whatever would stop them otherwise, and the logits [B, steps, V] they come from."""
+    output = network.generate(
+        **batch,
+        max_new_tokens=steps,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    return output.sequences[:, batch["input_ids"].shape[1] :], torch.stack(output.logits, dim=1)

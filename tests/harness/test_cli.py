@@ -127,7 +127,7 @@ def test_models_shows_what_a_reader_must_know_before_trusting_one():
     listed = [name for name in names() if spec(name).listed]
     assert len(listed) == 9
     for name in listed:
-        assert {"size", "licence", "engines", "miniature", "fidelity"} <= {
+        assert {"size", "licence", "engines", "miniature", "fidelity", "unproven"} <= {
             line.split()[0] for line in blocks[name].splitlines()
         }
         assert "not compared" not in blocks[name]

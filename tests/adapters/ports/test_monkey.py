@@ -164,12 +164,9 @@ def test_answers_beyond_the_trained_length_are_upstreams():
     config = MonkeyConfig(**fields | {"seq_length": len(wanted["prompt"])})
     model = MonkeyLMHeadModel.from_pretrained(goldens.checkpoint(NAME), config=config, dtype=torch.float32).eval()
     inputs = {"input_ids": wanted["prompt"][None], "attention_mask": torch.ones_like(wanted["prompt"])[None]}
-    output = model.generate(
-        **inputs, max_new_tokens=len(wanted["tokens"]), do_sample=False, eos_token_id=None, output_logits=True,
-        return_dict_in_generate=True,
-    )  # fmt: skip
-    assert output.sequences[0, len(wanted["prompt"]) :].tolist() == wanted["tokens"].tolist()
-    torch.testing.assert_close(torch.cat(output.logits), wanted["logits"], rtol=0, atol=1e-4)
+    tokens, logits = goldens.greedy(model, inputs, steps=len(wanted["tokens"]))
+    assert tokens[0].tolist() == wanted["tokens"].tolist()
+    torch.testing.assert_close(logits[0], wanted["logits"], rtol=0, atol=1e-4)
 
 
 # Views

@@ -226,26 +226,13 @@ def shortened(original):
     return model
 
 
-def replies(model, batch):
-    output = model.generate(
-        **batch,
-        max_new_tokens=goldens.STEPS,
-        do_sample=False,
-        eos_token_id=None,
-        pad_token_id=0,
-        output_logits=True,
-        return_dict_in_generate=True,
-    )
-    return output.sequences[:, batch["input_ids"].shape[1] :], torch.stack(output.logits, 1)
-
-
 @pytest.mark.parametrize("case", ["crossing", "beyond"])
 def test_longer_rows_than_the_original_length_are_read_as_upstream_reads_them(case):
     """A prompt that is longer, and one that outgrows it while it is answered."""
     values = load_file(goldens.FOLDER / NAME / "longrope.safetensors")
     wanted = {key.removeprefix(f"{case}."): value for key, value in values.items() if key.startswith(f"{case}.")}
     batch = goldens.model(NAME).batch([goldens.IMAGES["tiny"]()], [goldens.QUESTIONS[0]])
-    tokens, logits = replies(shortened(int(wanted["original"])), batch)
+    tokens, logits = goldens.greedy(shortened(int(wanted["original"])), batch)
     assert tokens[0].tolist() == wanted["tokens"].tolist()
     torch.testing.assert_close(logits[0], wanted["logits"], rtol=0, atol=1e-4)
 
@@ -254,9 +241,9 @@ def test_a_row_that_outgrows_the_original_length_leaves_its_neighbours_alone():
     values = load_file(goldens.FOLDER / NAME / "longrope.safetensors")
     adapter, model = goldens.model(NAME), shortened(int(values["crossing.original"]))
     faces = [goldens.IMAGES[name]() for name in ("wide", "tiny")]
-    tokens, logits = replies(model, adapter.batch(faces, [goldens.QUESTIONS[0]] * 2))
+    tokens, logits = goldens.greedy(model, adapter.batch(faces, [goldens.QUESTIONS[0]] * 2))
     for row, face in enumerate(faces):
-        alone, numbers = replies(model, adapter.batch([face], [goldens.QUESTIONS[0]]))
+        alone, numbers = goldens.greedy(model, adapter.batch([face], [goldens.QUESTIONS[0]]))
         assert tokens[row].tolist() == alone[0].tolist()
         torch.testing.assert_close(logits[row], numbers[0], rtol=0, atol=1e-4)
     assert tokens[1].tolist() == values["crossing.tokens"].tolist()
