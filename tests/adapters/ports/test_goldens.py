@@ -90,6 +90,18 @@ def test_a_batch_of_all_images_gives_the_tokens_of_each(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", PROVEN)
+def test_in_bfloat16_it_is_the_same_network(name, tmp_path):
+    """Wide random weights make rounding visible; a wrong cast or mask would turn the logits elsewhere."""
+    half = spec(name).load()(str(goldens.checkpoint(name)), device="cpu", dtype="bfloat16")
+    goldens.IMAGES["wide"]().save(tmp_path / "face.png")
+    face = half.image(images.read(ImageRef(path=tmp_path / "face.png")))
+    batch = half.batch([face], [goldens.QUESTIONS[0]]).to("cpu", torch.bfloat16)
+    _, logits = goldens.greedy(half.model, batch, steps=1)
+    assert half.model.dtype == torch.bfloat16
+    assert torch.cosine_similarity(logits[0, 0].float(), expected(name, "wide")["logits"][0], dim=0) > 0.99
+
+
+@pytest.mark.parametrize("name", PROVEN)
 def test_saving_writes_the_keys_and_numbers_upstream_wrote(name, tmp_path):
     """A checkpoint that went through here can still be read by upstream's code, and by vLLM."""
     model, report = AutoModelForImageTextToText.from_pretrained(
