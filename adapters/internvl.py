@@ -4,10 +4,8 @@ Source: OpenGVLab/InternVL, internvl_chat/internvl/conversation.py (internvl2_5)
 internvl_chat/internvl/model/internvl_chat/modeling_internvl_chat.py (chat). <s> comes from the published tokenizer.
 """
 
+import adapters.ports.internvl  # noqa: F401 - registers the port
 from adapters.hf import ChatModel
-from adapters.ports import internvl
-
-__all__ = ["InternVL25", "internvl"]
 
 
 class InternVL25(ChatModel):

@@ -4,8 +4,8 @@ Source: NVlabs/VILA, llava/utils/tokenizer.py, language_model/chat_templates/qwe
 carries) and llava/utils/media.py: picture and question stand side by side, the line break comes with the picture.
 """
 
+import adapters.ports.nvila  # noqa: F401 - registers the port
 from adapters.hf import ChatModel
-from adapters.ports import nvila as _nvila  # noqa: F401 - registers the network with transformers
 
 
 class Nvila(ChatModel):
