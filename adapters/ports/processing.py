@@ -30,6 +30,12 @@ class PortProcessor(ProcessorMixin):
         """Ids of a prompt whose placeholder stands for picture `index` of `features`."""
         raise NotImplementedError
 
+    def filled(self, ids: list[int], count: int, then: Sequence[int] = ()) -> list[int]:
+        """The ids with their one image token repeated `count` times, and what comes with the picture after it."""
+        image: int = self.tokenizer.convert_tokens_to_ids(self.image_token)
+        at = ids.index(image)
+        return [*ids[:at], *[image] * count, *then, *ids[at + 1 :]]
+
     def __call__(
         self,
         images: Sequence[Sequence[Image.Image]],

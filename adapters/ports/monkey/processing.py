@@ -87,10 +87,8 @@ class MonkeyProcessor(PortProcessor):
         Raises:
             AdapterError: the prompt is longer than the language model was trained for.
         """
-        pad = self.tokenizer.convert_tokens_to_ids(self.image_token)
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=add_special_tokens)
-        place = ids.index(pad)
-        ids = [*ids[:place], *[pad] * self.image_processor.tokens, *ids[place + 1 :]]
+        words = self.tokenizer.encode(text, add_special_tokens=add_special_tokens)
+        ids = self.filled(words, self.image_processor.tokens)
         if len(ids) > self.tokenizer.model_max_length:
             raise AdapterError(
                 f"a prompt of {len(ids)} tokens, {self.image_processor.tokens} of them the image, is longer than the "

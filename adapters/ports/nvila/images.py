@@ -3,8 +3,6 @@
 Source: NVlabs/VILA, llava/mm_utils.py (dynamic_s2_preprocess, find_closest_aspect_ratio, process_image).
 """
 
-# mypy: disallow-untyped-calls=False
-
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any

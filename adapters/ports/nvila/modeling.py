@@ -6,8 +6,6 @@ siglip_encoder.py) and multimodal_projector/base_projector.py; weight names as i
 python/sglang/srt/models/nvila.py.
 """
 
-# mypy: disallow-untyped-calls=False
-
 import math
 
 import torch

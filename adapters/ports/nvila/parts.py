@@ -5,8 +5,6 @@ one in one piece, and what they give is the same; saving writes the one in one p
 Source: NVlabs/VILA, llava/model/llava_arch.py (save_pretrained), llava/model/builder.py, language_model/builder.py.
 """
 
-# mypy: disallow-untyped-calls=False
-
 from typing import Any
 
 import torch

@@ -4,8 +4,6 @@ Source: NVlabs/VILA, llava/model/encoders/image/basic.py (the line break), llava
 llava/utils/tokenizer.py (the text).
 """
 
-# mypy: disallow-untyped-calls=False
-
 from typing import Any
 
 from transformers import BatchFeature
@@ -24,12 +22,9 @@ class NVILAProcessor(PortProcessor):
 
         The original appends the embedding of a line break to a picture's features; as an id it comes to the same.
         """
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=add_special_tokens)
-        image = self.tokenizer.convert_tokens_to_ids(self.image_token)
-        at = ids.index(image)
+        ids = self.tokenizer.encode(text, add_special_tokens=add_special_tokens)
         tokens = self.image_processor.tokens(features["block_sizes"][index].tolist())
-        newline = self.tokenizer.encode("\n", add_special_tokens=False)
-        return [*ids[:at], *[image] * tokens, *newline, *ids[at + 1 :]]
+        return self.filled(ids, tokens, then=self.tokenizer.encode("\n", add_special_tokens=False))
 
     @classmethod
     def _get_arguments_from_pretrained(cls, source: str, processor_dict: Any = None, **kwargs: Any) -> list[Any]:
