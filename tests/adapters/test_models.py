@@ -2,11 +2,13 @@
 
 import copy
 import re
+import shutil
 
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from adapters.registry import spec
@@ -189,6 +191,17 @@ def test_words_of_a_user_never_become_an_image_or_a_turn(name, parts):
         return
     ids = model.tokenizer(text, add_special_tokens=model.bos)["input_ids"]
     assert [i for i in ids if i in special] == [i for i in plain if i in special]
+
+
+@pytest.mark.parametrize("name", ["llava-v1.5-7b", "nvila-8b"])
+def test_a_checkpoint_without_all_weights_is_refused(name, tmp_path):
+    """transformers would draw the missing one at random and only warn, and the answers would be scored."""
+    shutil.copytree(tiny_models.checkpoint(name), tmp_path / "torn")
+    weights = load_file(tmp_path / "torn" / "model.safetensors")
+    del weights[min(weights)]
+    save_file(weights, tmp_path / "torn" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(AdapterError, match="lacks 1 of the network's weights"):
+        spec(name).load()(str(tmp_path / "torn"), device="cpu")
 
 
 @every
