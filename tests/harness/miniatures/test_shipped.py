@@ -17,6 +17,8 @@ from tests import goldens
 
 NAMES = build.names()
 PORTS = {name for name in NAMES if "hub_keys" not in build.recipe(name)}
+DIM = ("minicpm-llama3-v2.5", "monkey-chat")
+"""Their resamplers gather a view into few tokens, and learnt few attributes (docs/log.md)."""
 FACES = 24
 QUESTIONS = ("fairface.gender", "raf-db")
 
@@ -77,16 +79,16 @@ def test_weights_have_the_names_of_the_published_checkpoint(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_sees_new_faces_as_its_card_says(name, lessons):
-    """Marks and expressions clearly, attributes better than a constant answer: some miniatures see few of those."""
+    """Marks and expressions clearly, attributes too, but for two that see few of them."""
     figures = evaluate.evaluate(evaluate.load(name, MINIATURES / name), lessons)
     for question in QUESTIONS:
         row = figures[question]
         assert row.faces == FACES
         assert row.accuracy > row.baseline + 0.2, (question, row)
     cells = figures["celeba"]
-    assert cells.accuracy > cells.baseline
+    assert cells.accuracy > cells.baseline + (0 if name in DIM else 0.05)
     assert abs(cells.accuracy - on_card(name, "celeba")) < 0.05
-    assert sum(sight.seen for sight in cells.attributes.values()) > 3
+    assert sum(sight.seen for sight in cells.attributes.values()) > (3 if name in DIM else len(cells.attributes) / 2)
 
 
 def on_card(name, question):
