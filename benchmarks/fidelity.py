@@ -4,16 +4,11 @@ For each model the largest difference between its port and the upstream code ove
 of sixteen greedy steps in float32 on a CPU. Ids and greedy tokens are equal or not.
 """
 
-import tempfile
-import tomllib
-from pathlib import Path
 from typing import NamedTuple
 
 from safetensors.torch import load_file
 from torch import Tensor
 
-from harness import images
-from harness.records import ImageRef
 from tests import goldens
 
 HEAD = "| model | original code that was run | ids | pixels | logits | 16 greedy tokens |\n|---|---|---|---|---|---|"
@@ -37,7 +32,7 @@ def main() -> None:
 
 def row(name: str, wanted: dict[str, Tensor]) -> str:
     """One model as a row of Markdown."""
-    note = tomllib.loads((goldens.FOLDER / name / "note.toml").read_text(encoding="utf-8"))
+    note = goldens.note(name)
     gaps = [gap(name, case, wanted) for case in goldens.CASES]
     upstream = note["upstream"].split(",")[0].split(" (")[0]
     same = ["equal" if all(values) else "DIFFERENT" for values in zip(*((g.ids, g.tokens) for g in gaps), strict=True)]
@@ -48,7 +43,7 @@ def row(name: str, wanted: dict[str, Tensor]) -> str:
 def gap(name: str, case: str, wanted: dict[str, Tensor]) -> Gap:
     """One case of one model."""
     model = goldens.model(name)
-    batch = model.batch([model.image(face(case))], [goldens.CASES[case]])
+    batch = model.batch([model.image(goldens.face(case))], [goldens.CASES[case]])
     tokens, logits = goldens.greedy(model.model, batch)
     start = f"{case}.image."
     fields = [key.removeprefix(start) for key in wanted if key.startswith(start)]
@@ -59,14 +54,6 @@ def gap(name: str, case: str, wanted: dict[str, Tensor]) -> Gap:
         logits=largest(logits[0], wanted[f"{case}.logits"]),
         tokens=tokens[0].tolist() == wanted[f"{case}.tokens"].tolist(),
     )
-
-
-def face(case: str) -> images.Image.Image:
-    """The image of a case as the engine reads it from disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "face.png"
-        goldens.IMAGES.get(case, goldens.IMAGES["square"])().save(path)
-        return images.read(ImageRef(path=path))
 
 
 def largest(ours: Tensor, theirs: Tensor) -> float:

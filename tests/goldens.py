@@ -5,6 +5,8 @@ tiny random weights of its own making. They were written by runs of the upstream
 which import nothing of this project but this file.
 """
 
+import tempfile
+import tomllib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -63,6 +65,23 @@ def sample(values: Tensor) -> Tensor:
 def checkpoint(name: str) -> Path:
     """The tiny checkpoint that the upstream code wrote."""
     return FOLDER / name / "checkpoint"
+
+
+def note(name: str) -> dict[str, Any]:
+    """What was run and compared for a model."""
+    found: dict[str, Any] = tomllib.loads((FOLDER / name / "note.toml").read_text(encoding="utf-8"))
+    return found
+
+
+def face(case: str) -> Image.Image:
+    """The image of a case as the engine reads it from disk."""
+    from harness import images
+    from harness.records import ImageRef
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "face.png"
+        IMAGES.get(case, IMAGES["square"])().save(path)
+        return images.read(ImageRef(path=path))
 
 
 def weights(name: str) -> dict[str, Tensor]:

@@ -3,16 +3,12 @@
 The other side of each equation was computed by the upstream code itself; golden/NAME/note.toml says where and how.
 """
 
-import tomllib
-
 import pytest
 import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForImageTextToText
 
 from adapters.registry import names, spec
-from harness import images
-from harness.records import ImageRef
 from tests import goldens
 
 PROVEN = sorted(path.parent.name for path in goldens.FOLDER.glob("*/cases.safetensors"))
@@ -22,23 +18,15 @@ EVERY = [(name, case) for name in PROVEN for case in goldens.CASES]
 every = pytest.mark.parametrize(("name", "case"), EVERY)
 
 
-@pytest.fixture
-def face(case, tmp_path):
-    """The image of a case as the engine reads it from disk."""
-    path = tmp_path / "face.png"
-    goldens.IMAGES["square" if case == "words" else case]().save(path)
-    return images.read(ImageRef(path=path))
-
-
 def expected(name, case):
     everything = load_file(goldens.FOLDER / name / "cases.safetensors")
     return {key.removeprefix(f"{case}."): value for key, value in everything.items() if key.startswith(f"{case}.")}
 
 
 @pytest.fixture
-def batch(name, case, face):
+def batch(name, case):
     model = goldens.model(name)
-    return model.batch([model.image(face)], [goldens.CASES[case]])
+    return model.batch([model.image(goldens.face(case))], [goldens.CASES[case]])
 
 
 @every
@@ -77,12 +65,9 @@ def test_the_cases_could_fail(name):
 
 
 @pytest.mark.parametrize("name", PROVEN)
-def test_a_batch_of_all_images_gives_the_tokens_of_each(name, tmp_path):
+def test_a_batch_of_all_images_gives_the_tokens_of_each(name):
     model = goldens.model(name)
-    faces = []
-    for image in goldens.IMAGES:
-        goldens.IMAGES[image]().save(tmp_path / f"{image}.png")
-        faces.append(model.image(images.read(ImageRef(path=tmp_path / f"{image}.png"))))
+    faces = [model.image(goldens.face(image)) for image in goldens.IMAGES]
     batch = model.batch(faces, [goldens.QUESTIONS[0]] * len(faces))
     rows, _ = goldens.greedy(model.model, batch)
     for row, image in zip(rows.tolist(), goldens.IMAGES, strict=True):
@@ -90,12 +75,10 @@ def test_a_batch_of_all_images_gives_the_tokens_of_each(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", PROVEN)
-def test_in_bfloat16_it_is_the_same_network(name, tmp_path):
+def test_in_bfloat16_it_is_the_same_network(name):
     """Wide random weights make rounding visible; a wrong cast or mask would turn the logits elsewhere."""
     half = spec(name).load()(str(goldens.checkpoint(name)), device="cpu", dtype="bfloat16")
-    goldens.IMAGES["wide"]().save(tmp_path / "face.png")
-    face = half.image(images.read(ImageRef(path=tmp_path / "face.png")))
-    batch = half.batch([face], [goldens.QUESTIONS[0]]).to("cpu", torch.bfloat16)
+    batch = half.batch([half.image(goldens.face("wide"))], [goldens.QUESTIONS[0]]).to("cpu", torch.bfloat16)
     _, logits = goldens.greedy(half.model, batch, steps=1)
     assert half.model.dtype == torch.bfloat16
     assert torch.cosine_similarity(logits[0, 0].float(), expected(name, "wide")["logits"][0], dim=0) > 0.99
@@ -117,7 +100,7 @@ def test_saving_writes_the_keys_and_numbers_upstream_wrote(name, tmp_path):
 
 @pytest.mark.parametrize("name", NOTES)
 def test_the_note_says_where_from_and_what_is_not_proven(name):
-    note = tomllib.loads((goldens.FOLDER / name / "note.toml").read_text(encoding="utf-8"))
+    note = goldens.note(name)
     assert {"upstream", "revision", "files", "environment", "changed", "proven", "unproven", "fidelity"} <= set(note)
     assert note["fidelity"] == spec(name).fidelity
 
