@@ -25,16 +25,22 @@ class Reply(Record):
     prompt_tokens: int
     new_tokens: int
     """Generated tokens, the stop token included."""
+    label_scores: dict[str, float] | None = None
+    """Evidence in [0, 1] for each label of the question's space, from a model that has it."""
 
 
 class Model(Protocol):
-    """What the HF engine needs of a model. `image` and `batch` are called from worker threads."""
+    """What the HF engine needs of a model. `image` and `inputs` are called from worker threads.
 
-    def image(self, image: Image.Image) -> Image.Image:
+    A model that reads segmentation maps has an attribute `maps` as well, the folder they lie in (harness/maps.py); the
+    engine's opener sets it.
+    """
+
+    def image(self, image: Image.Image) -> Any:
         """The picture as the model wants to see it before its own preprocessing (padded, say)."""
 
-    def batch(self, images: Sequence[Image.Image], questions: Sequence[str]) -> Any:
-        """Everything `answer` needs, on the CPU; one image per question."""
+    def inputs(self, images: Sequence[Any], requests: Sequence[Request]) -> Any:
+        """Everything `answer` needs, on the CPU; one image, as `image` gave it, per request."""
 
     def answer(self, batch: Any, decoding: Decoding) -> list[Reply]:
         """One reply per question, in order."""

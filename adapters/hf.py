@@ -28,7 +28,7 @@ from transformers.image_processing_backends import TorchvisionBackend
 from adapters import guards
 from adapters.base import Protocols, Reply
 from harness.errors import AdapterError
-from harness.records import Decoding
+from harness.records import Decoding, Request
 
 # Without this, a checkpoint that brings its own code makes transformers ask on the terminal whether to run it.
 dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0
@@ -140,6 +140,10 @@ class ChatModel:
     def image(self, image: Image.Image) -> Image.Image:
         """The picture as the original code hands it to the preprocessor."""
         return image
+
+    def inputs(self, images: Sequence[Image.Image], requests: Sequence[Request]) -> BatchFeature:
+        """The batch of these requests: of all they hold, this model reads the words."""
+        return self.batch(images, [request.text for request in requests])
 
     def batch(self, images: Sequence[Image.Image], questions: Sequence[str]) -> BatchFeature:
         """Token ids [batch, length], padded on the left, and pixels, on the CPU.

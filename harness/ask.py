@@ -53,7 +53,8 @@ def _request(path: Path, asked: Question, decoding: Decoding) -> Request:
     except ImageError as error:
         raise ImageError(f"{error}. Nothing was asked.") from error
     text = asked.render().text
-    return Request(key=request_key(pixels, text, decoding), sample_id=path.name, image=ref, text=text)
+    key = request_key(pixels, text, decoding)
+    return Request(key=key, sample_id=path.name, image=ref, text=text, space=asked.space)
 
 
 def _show(console: Console, image: Path, asked: Question, request: Request, response: Response) -> None:

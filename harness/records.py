@@ -56,6 +56,8 @@ class Request(Record):
     sample_id: str
     image: ImageRef
     text: str
+    space: str = ""
+    """Name of the label space the question asks in: a model that decides between labels needs to know which."""
 
 
 class Case(Record):
@@ -72,9 +74,9 @@ class Case(Record):
     error: str | None = None
     """Why the image cannot be read; then no model is asked."""
 
-    def request(self) -> Request:
-        """What a model gets to see of it."""
-        return Request(key=self.key, sample_id=self.sample_id, image=self.image, text=self.text)
+    def request(self, space: str) -> Request:
+        """What a model gets to see of it, with the label space of its question."""
+        return Request(key=self.key, sample_id=self.sample_id, image=self.image, text=self.text, space=space)
 
 
 class Decoding(Record):

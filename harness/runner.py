@@ -10,6 +10,7 @@ from harness.errors import AdapterError
 from harness.plan import PlannedQuestion, unique
 from harness.records import Case, Decoding, Record, Response
 from harness.store import RunFolder
+from tasks.registry import Question
 
 
 class Listener(Protocol):
@@ -76,7 +77,7 @@ class Runner:
             self.listener.begin(model, name, total, total - len(pending))
             asked += self._store_unreadable(model, name, [case for case in pending if case.error])
             if engine is not None:
-                asked += self._ask(engine, model, name, readable)
+                asked += self._ask(engine, model, planned.question, readable)
             self.listener.end()
         return asked
 
@@ -89,10 +90,10 @@ class Runner:
         rows = [Response(key=c.key, sample_id=c.sample_id, finish="failed", error=c.error) for c in cases]
         return self._append(model, question, rows)
 
-    def _ask(self, engine: Engine, model: str, question: str, cases: Sequence[Case]) -> int:
-        requests = [case.request() for case in sorted(cases, key=_length)]
+    def _ask(self, engine: Engine, model: str, question: Question, cases: Sequence[Case]) -> int:
+        requests = [case.request(question.space) for case in sorted(cases, key=_length)]
         batches = engine.generate(requests, self.decoding)
-        return sum(self._append(model, question, batch) for batch in batches)
+        return sum(self._append(model, question.name, batch) for batch in batches)
 
     def _append(self, model: str, question: str, rows: Sequence[Response]) -> int:
         if rows:

@@ -1,5 +1,6 @@
 """Engines answer requests with a model. This module imports no torch: `open_engine` does, when it is called."""
 
+from pathlib import Path
 from typing import cast
 
 from pydantic import Field
@@ -23,6 +24,8 @@ class EngineOptions(Record):
     """"auto" (float32 on a CPU, bfloat16 on CUDA), "float32", "bfloat16", "float16"."""
     batch_size: int | None = Field(default=None, ge=1)
     """None takes the one of the model list."""
+    maps: Path | None = None
+    """The folder of segmentation maps, for models that read them (harness/maps.py)."""
 
 
 def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine:
@@ -46,4 +49,6 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     quiet()
     model = adapter(spec.source(options.profile), *place)
     set_threads(getattr(model, "parameters", 0))
+    if hasattr(model, "maps"):
+        model.maps = options.maps
     return HFEngine(model, options.batch_size or spec.batch_size[options.profile])

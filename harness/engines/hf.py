@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 
 from adapters.base import Model, Reply
 from harness import images
@@ -32,7 +31,7 @@ class _Item:
     """A request with its picture, or with the reason why there is none."""
 
     request: Request
-    image: Image.Image | None = None
+    image: Any = None
     error: Exception | None = None
 
 
@@ -108,7 +107,7 @@ class HFEngine:
 
     def _tensors(self, items: list[_Item]) -> Any:
         pictures = [item.image for item in items if item.image is not None]
-        return self.model.batch(pictures, [item.request.text for item in items]) if items else None
+        return self.model.inputs(pictures, [item.request for item in items]) if items else None
 
     def _answer(self, batch: _Batch, decoding: Decoding) -> list[Response]:
         started = time.perf_counter()

@@ -11,15 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
+from harness.maps import CLASSES
 from tasks.toy.draw import Framing, View, avatar, frame, rasterise, scene, view
 from tasks.toy.gold import OPEN_MOUTHS
 from tasks.toy.traits import ToyTraits
 
-CLASSES = (
-    "background", "neck", "face", "cloth", "rr", "lr", "rb", "lb", "re", "le",
-    "nose", "imouth", "llip", "ulip", "hair", "eyeg", "hat", "earr", "neck_l",
-)  # fmt: skip
-"""facer's names, in its order: the place is the class."""
 ID = {name: place for place, name in enumerate(CLASSES)}
 
 _SVG = "{http://www.w3.org/2000/svg}"

@@ -48,7 +48,7 @@ def test_the_network_was_really_asked(folder: RunFolder):
     case = folder.read_cases("raf-db")[0]
     stored = folder.read_responses(MODEL, "raf-db")[case.key]
     engine = open_engine(spec(MODEL), EngineOptions(batch_size=1))
-    [[alone]] = engine.generate([case.request()], Decoding(max_new_tokens=128))
+    [[alone]] = engine.generate([case.request("fairface.gender")], Decoding(max_new_tokens=128))
     assert alone.text == stored.text
     assert stored.new_tokens is not None
     assert stored.new_tokens > 1

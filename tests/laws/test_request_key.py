@@ -64,7 +64,7 @@ def test_a_repaired_image_is_a_new_request(tmp_path: Path):
 
 def test_a_request_holds_no_gold_label():
     assert not {"gold", "label", "group"} & set(Request.model_fields)
-    assert set(case(0).request().model_dump()) == {"key", "sample_id", "image", "text"}
+    assert set(case(0).request("fairface.gender").model_dump()) == {"key", "sample_id", "image", "text", "space"}
 
 
 @given(st.lists(st.integers(0, 5)))

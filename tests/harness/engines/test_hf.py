@@ -25,10 +25,10 @@ class Fake:
         self.threads.add(threading.current_thread())
         return image.resize((1, 1))
 
-    def batch(self, images, questions):
-        assert len(images) == len(questions)
+    def inputs(self, images, requests):
+        assert len(images) == len(requests)
         self.prepared.append(len(images))
-        return [(image.getpixel((0, 0))[0], question) for image, question in zip(images, questions, strict=True)]
+        return [(image.getpixel((0, 0))[0], asked.text) for image, asked in zip(images, requests, strict=True)]
 
     def answer(self, batch, decoding):
         if len(batch) > self.room:
@@ -224,10 +224,10 @@ def test_a_broken_image_step_is_a_bug(requests):
 
 def test_a_preprocessor_that_breaks_on_one_image_fails_that_row_only(requests):
     class Picky(Fake):
-        def batch(self, images, questions):
+        def inputs(self, images, requests):
             if any(image.getpixel((0, 0))[0] == 11 for image in images):
                 raise ValueError("aspect ratio must be smaller than 200")
-            return super().batch(images, questions)
+            return super().inputs(images, requests)
 
     rows = ask(HFEngine(Picky(), 8), requests)
     assert failed(rows) == {"11": "ValueError: aspect ratio must be smaller than 200"}
@@ -235,7 +235,7 @@ def test_a_preprocessor_that_breaks_on_one_image_fails_that_row_only(requests):
 
 def test_a_question_the_model_refuses_stops_the_run(requests):
     class Strict(Fake):
-        def batch(self, images, questions):
+        def inputs(self, images, requests):
             raise AdapterError("the question contains '<image>'")
 
     with pytest.raises(AdapterError, match="<image>"):
