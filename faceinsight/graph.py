@@ -4,7 +4,7 @@ A pair counts only on faces where both characteristics are annotated. With every
 count; over six datasets it keeps "not annotated" from being read as "absent". Pairs that no dataset annotates
 together have no edge.
 
-Left out here: the adapter that takes the refined features into the width of the language model.
+The adapter that takes the refined features into the width of the language model is in modeling.py.
 
 Shapes: N faces, K characteristics, T width of the text features. Rows i of [K, K] are "given", columns j "then".
 """
@@ -95,7 +95,7 @@ def correlation_map(counts: Counts, tau: float, omega: float) -> Tensor:
 class CorrelationModule(nn.Module):
     """L layers of graph convolution over fixed text features, and a residual connection (eq. 8).
 
-    T^l = rho(C T^(l-1) W^(l-1)) for l = 1 .. L, and T^0 + T^L comes out. Text features T^0 and map C are persistent
+    T^l = rho(C T^(l-1) W^(l-1)) for l = 1 .. L, and T^0 + T^L comes out; without layers, T^0 alone. Text features T^0 and map C are persistent
     buffers: they are saved and loaded with the weights and never trained. A new module holds zeros and a map without
     edges; `set_knowledge` fills them.
     """
@@ -107,11 +107,11 @@ class CorrelationModule(nn.Module):
         """Make a module of sizes K, T and L whose rho is a leaky rectifier.
 
         Raises:
-            ConfigError: a size is below 1.
+            ConfigError: a width is below 1, or there are fewer layers than none.
         """
         super().__init__()
-        if min(characteristics, width, layers) < 1:
-            raise ConfigError(f"a graph of {characteristics} x {width} in {layers} layers: each must be at least 1.")
+        if min(characteristics, width, layers + 1) < 1:
+            raise ConfigError(f"a graph of {characteristics} x {width} in {layers} layers: that is none.")
         self.negative_slope = negative_slope
         self.layers = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(layers))
         self.register_buffer("text_features", torch.zeros(characteristics, width))
@@ -137,7 +137,7 @@ class CorrelationModule(nn.Module):
         for layer in self.layers:
             # C (T W) and (C T) W are the same; nn.Linear keeps the transpose of W.
             features_KT = F.leaky_relu(self.correlation @ layer(features_KT), self.negative_slope)
-        return self.text_features + features_KT
+        return self.text_features + features_KT if len(self.layers) else self.text_features
 
 
 def _check(name: str, value: float) -> None:
