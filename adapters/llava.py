@@ -7,6 +7,7 @@ from PIL import Image
 
 from adapters.hf import ChatModel
 from harness.errors import AdapterError
+from harness.images import mean_colour, square
 
 
 class Llava(ChatModel):
@@ -38,10 +39,4 @@ class Llava(ChatModel):
 
     def image(self, image: Image.Image) -> Image.Image:
         """The image centred on a square of the mean colour, (122, 116, 104) for CLIP."""
-        if image.width == image.height:
-            return image
-        side = max(image.size)
-        red, green, blue = (int(mean * 255) for mean in self.processor.image_processor.image_mean)
-        square = Image.new("RGB", (side, side), (red, green, blue))
-        square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
-        return square
+        return square(image, mean_colour(self.processor.image_processor))

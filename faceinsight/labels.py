@@ -62,6 +62,11 @@ class Characteristic(Record):
         """The label as a person writes it: "Wavy Hair"."""
         return self.label.replace("_", " ")
 
+    @property
+    def phrase(self) -> str:
+        """Words that say which characteristic is meant: "Wavy Hair", but "race White" beside the attribute White."""
+        return self.words if self.aspect == "attribute" else f"{self.aspect} {self.words}"
+
 
 class JointLabels(Record):
     """The K characteristics, in the order of the questions and of their labels."""

@@ -68,7 +68,9 @@ class FaceInsightModel(LlavaModel):
             self.seg_projector = _adapter(config, config.seg_config.hidden_size)
         if config.characteristics:
             count = len(config.characteristics)
-            self.correlation = CorrelationModule(count, config.knowledge_width, config.gcn_layers, config.negative_slope)
+            self.correlation = CorrelationModule(
+                count, config.knowledge_width, config.gcn_layers, config.negative_slope
+            )
             self.text_projector = Adapter(config.knowledge_width, words, config.projector_hidden_act, bias=True)
         self.language_model = AutoModel.from_config(config.text_config)
         self.post_init()

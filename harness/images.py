@@ -2,6 +2,7 @@
 
 import hashlib
 import warnings
+from typing import Any
 
 from PIL import Image, ImageOps
 
@@ -26,6 +27,22 @@ def read(ref: ImageRef) -> Image.Image:
     except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error, zlib.error ...
         raise ImageError(f"image {ref.path} cannot be read: {error or type(error).__name__}") from error
     return image if ref.box is None else _crop(image, ref)
+
+
+def square(image: Image.Image, colour: int | tuple[int, int, int]) -> Image.Image:
+    """The image centred on a square of its longer side, the rest in one colour, as LLaVA pads pictures."""
+    if image.width == image.height:
+        return image
+    side = max(image.size)
+    canvas = Image.new(image.mode, (side, side), colour)
+    canvas.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return canvas
+
+
+def mean_colour(image_processor: Any) -> tuple[int, int, int]:
+    """The colour that an image processor of transformers turns into zeros, (122, 116, 104) for CLIP."""
+    red, green, blue = (int(mean * 255) for mean in image_processor.image_mean)
+    return red, green, blue
 
 
 def digest(image: Image.Image) -> str:

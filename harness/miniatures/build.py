@@ -57,7 +57,7 @@ def build(name: str, texts: Iterable[str], seed: int) -> Built:
     """A model with random weights; its tokens are learnt from `texts`."""
     parts = recipe(name)
     adapter = models.spec(name).load()  # importing it registers a port's classes
-    tokenizer = _tokenizer(parts["tokens"], texts)
+    tokenizer = train_tokenizer(parts["tokens"], texts)
     torch.manual_seed(seed)
     model = AutoModelForImageTextToText.from_config(_config(parts, tokenizer), dtype=torch.float32)
     model.generation_config = _generation(parts, tokenizer)
@@ -106,7 +106,7 @@ def _hub_key(key: str, renames: dict[str, str]) -> str:
     raise ValueError(f"weight '{key}' has no name in the published layout: add it to [hub_keys] of the recipe")
 
 
-def _tokenizer(tokens: dict[str, Any], texts: Iterable[str]) -> PreTrainedTokenizerFast:
+def train_tokenizer(tokens: dict[str, Any], texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE: every text can be written, and the words of the task are one token each."""
     backend = Tokenizer(BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -12,6 +12,7 @@ from tempfile import mkdtemp
 
 from filelock import FileLock
 
+from harness import maps
 from harness.errors import DataError, UnknownNameError
 from tasks.toy.gold import attributes
 from tasks.toy.layouts import LAYOUTS, Job, Layout, jobs
@@ -19,7 +20,7 @@ from tasks.toy.traits import DATASETS, Split, ToyTraits, sample
 
 __all__ = ["ALL", "DRAWN", "VERSION", "ToyTraits", "sample", "write_toy"]
 
-VERSION = 1
+VERSION = 2
 """Raise it when any file that `write_toy` writes would change."""
 ALL = DATASETS
 DRAWN = frozenset(attributes(sample(0, "celeba", "train", 0)))
@@ -34,6 +35,8 @@ _FEW = 64
 
 def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[str] = ALL) -> Path:
     """Write each dataset under out/<dataset>/ in its official layout; what is there already is left alone.
+
+    The true segmentation maps of all faces lie in out/maps/ (harness/maps.py).
 
     Args:
         out: The data root.
@@ -58,6 +61,7 @@ def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[st
         folder = Path(out) / dataset
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / _LOCK):
+            maps.write_about(folder.parent / maps.NAME, {"parser": "drawn"})
             if not _is_written(folder, stamp):
                 _write(folder, LAYOUTS[dataset], jobs(dataset, sizes, seed), stamp)
     return Path(out)

@@ -5,15 +5,19 @@ in it. So a model that reads names cheats here as it would there.
 """
 
 from itertools import count
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from tasks.datasets.split import hash_split
 from tasks.toy.draw import WHOLE, cutout
+from tasks.toy.segments import cutout_segmentation
 from tasks.toy.traits import DATASETS, EXPRESSIONS, SPLITS, Split, ToyTraits, sample
 
 HEIGHT = 240
+Box = tuple[int, int, int, int]
 _SLOT = 190
 """The width that one face takes, in pixels."""
 _NAMES = ("angry", "disgusted", "afraid", "happy", "sad", "surprised", "calm")
@@ -41,36 +45,53 @@ def scenes_of(faces: int) -> list[int]:
     raise AssertionError("count() does not end")
 
 
-def draw_scene(seed: int, split: Split, index: int) -> tuple[str, Image.Image, list[str]]:
-    """Draw one scene.
+class Scene(NamedTuple):
+    """A photograph with its faces."""
 
-    Returns:
-        The image's name, the image, and a line of label.lst per face, whose box is top, left, right, bottom in pixels.
-    """
+    name: str
+    image: Image.Image
+    classes: NDArray[np.uint8]
+    """The true segmentation, [height, width]."""
+    lines: list[str]
+    """A line of label.lst per face, whose box is top, left, right, bottom in pixels."""
+    boxes: list[Box]
+
+
+def draw_scene(seed: int, split: Split, index: int) -> Scene:
+    """Draw one scene."""
     rng = np.random.default_rng([seed, DATASETS.index("expw"), SPLITS.index(split), index, 3])
     first = 6 * (index // 3) + (0, 1, 3)[index % 3]  # the faces in the scenes before, at 1, 2, 3 in turn
     people = [sample(seed, "expw", split, first + place) for place in range(faces_in(index))]
     name = _name(rng, people[0], split, index)
     colour = tuple(int(value) for value in rng.integers(150, 240, 3))
     image = Image.new("RGB", (_SLOT * len(people) + 30, HEIGHT), colour)
-    lines = []
+    classes = np.zeros((image.height, image.width), np.uint8)
+    lines, boxes = [], []
     for place, traits in enumerate(people):
         width = int(rng.integers(140, 190))
         left = 15 + place * _SLOT + int(rng.integers(0, _SLOT - width + 1))
         face = cutout(traits, width)
         top = HEIGHT - face.height
         image.paste(face, (left, top), face)
-        lines.append(_line(name, place, (left, top, width), traits, confidence=float(rng.uniform(5, 120))))
-    return name, image, lines
+        here = classes[top:, left : left + width]
+        np.copyto(here, drawn := cutout_segmentation(traits, width), where=drawn > 0)
+        boxes.append(_box(left, top, width))
+        confidence = float(rng.uniform(5, 120))
+        lines.append(_line(name, place, boxes[-1], traits, confidence))
+    return Scene(name, image, classes, lines, boxes)
 
 
-def _line(name: str, place: int, at: tuple[int, int, int], traits: ToyTraits, confidence: float) -> str:
-    left, top, width = at
+def _box(left: int, top: int, width: int) -> Box:
+    """The head in an avatar that stands at this place: left, top, right, bottom."""
     scale = width / WHOLE.width
     box_left, box_top = left + round(_HEAD[0] * scale), top + round(_HEAD[1] * scale)
     size = round(_HEAD[2] * scale)
-    box = f"{box_top} {box_left} {box_left + size} {box_top + size}"
-    return f"{name} {place} {box} {confidence:.4f} {EXPRESSIONS.index(traits.expression)}"
+    return box_left, box_top, box_left + size, box_top + size
+
+
+def _line(name: str, place: int, box: Box, traits: ToyTraits, confidence: float) -> str:
+    left, top, right, bottom = box
+    return f"{name} {place} {top} {left} {right} {bottom} {confidence:.4f} {EXPRESSIONS.index(traits.expression)}"
 
 
 def _name(rng: np.random.Generator, traits: ToyTraits, split: Split, index: int) -> str:

@@ -1,0 +1,39 @@
+"""Decisions in words: what FaceInsight answers where its free text is not asked for.
+
+The paper trains no language-model loss and freezes the language model, so its free text stays that of the frozen model.
+What the characteristics' probabilities decide is therefore put into the words of the task: the label as the prompt writes
+it, or the attributes that are present.
+"""
+
+from collections.abc import Mapping
+
+from tasks.labels import label_space
+
+
+def decide(space: str, logits: Mapping[str, float]) -> tuple[str, ...]:
+    """The labels that hold: the likeliest one, or of attributes all that are likelier present than absent.
+
+    Args:
+        space: a label space such as "fairface.age".
+        logits: label -> log-odds, for every label of the space.
+
+    Raises:
+        UnknownNameError: there is no such space.
+    """
+    if label_space(space).kind != "attributes":
+        return (max(logits, key=logits.__getitem__),)
+    return tuple(label for label, value in logits.items() if value > 0)
+
+
+def answer(space: str, present: tuple[str, ...]) -> str:
+    """A reply out of which the parser reads just these labels.
+
+    Raises:
+        UnknownNameError: there is no such space.
+    """
+    words = [label.replace("_", " ") for label in present]
+    if label_space(space).kind != "attributes":
+        return f"{words[0]}."
+    if words:
+        return f"Attributes: {', '.join(words)}."
+    return "\n".join(f"{word}: no" for word in label_space(space).display)  # an empty list would be no answer
