@@ -19,6 +19,8 @@ from harness.store import quoted, write_atomically
 
 VARIANTS = ("org", "org+seg", "org+seg+corr", "org+seg+corr+lgc")
 """The parts of section 4.5, each added to the one before."""
+OMEGAS = (0.0, 0.2, 0.5, 0.8, 1.0)
+"""The sweep of section 4.5 (figure 8b)."""
 STANDARD = "standard"
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -138,8 +138,9 @@ def as_markdown(found: Ablation) -> str:
         parts.append("No trials yet.\n")
     for condition in found.conditions:
         parts.append(f"## {plain(condition.name)}\n")
-        parts += [f"- {plain(sentence)}" for sentence in ablation_notes.unfinished(condition)] + [""]
-        parts += [f"{plain(name)}: {plain(value)}\n" for name, value in ablation_notes.settings(condition).items()]
+        parts += [f"- {plain(sentence)}" for sentence in ablation_notes.unfinished(condition)]
+        parts += [f"- {plain(name)}: {plain(value)}" for name, value in ablation_notes.settings(condition).items()]
+        parts.append("")
         parts += [markdown(table) for table in ablation_tables.tables(condition)]
     return "\n".join(parts)
 

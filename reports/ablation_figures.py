@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+WIDTH = 9.2
+"""Inches: the same for all, so that the page shows their text in one size."""
 ROW = 0.33
 """Inches that the row of one attribute takes."""
 BAND = 0.62
@@ -56,7 +58,7 @@ def figure_8a(condition: Condition) -> "Figure":
     means, columns = _means(condition), _columns(condition)
     depth = max(1, len(columns[0]))
     with style.look():
-        figure = Figure(figsize=(9.2, 2.0 + ROW * (depth + 2)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 2.0 + ROW * (depth + 2)), layout="constrained")
         grid = figure.add_gridspec(2, len(columns), height_ratios=(2.6, depth))
         _rows(figure.add_subplot(grid[0, :]), means, condition, "mean")
         _titled(figure.axes[0], f"{short(condition.name)}: over all attributes, in percent", _range(means))
@@ -76,7 +78,7 @@ def figure_8b(condition: Condition) -> "Figure":
     looks = [look for look in _looks((*condition.variants, *sweep)) if look.variant in sweep]
     omegas = sorted({omega for points in sweep.values() for omega in points})
     with style.look():
-        figure = Figure(figsize=(7.4, 3.1), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
         for axes, measure in zip(figure.subplots(1, 2), (seeds.ACCURACY, seeds.PRECISION), strict=True):
             for look in looks:
                 _curve(axes, sweep[look.variant], measure, look)
@@ -96,7 +98,7 @@ def violations(condition: Condition) -> "Figure":
 
     measures = (seeds.IMPOSSIBLE, seeds.INCOMPLETE)
     with style.look():
-        figure = Figure(figsize=(5.4, 3.1), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for group, measure in enumerate(measures):
             _group(axes, group, measure, condition)
@@ -278,5 +280,4 @@ def _legend(figure: "Figure") -> None:
     shown = {name: handle for handle, name in pairs}
     names = sorted(shown, key=lambda name: name in (CONSTANT, ONE_SEED))
     if names:
-        columns = 5 if figure.get_figwidth() > 7 else 3
-        figure.legend([shown[name] for name in names], names, loc="outside lower center", ncols=columns, fontsize=8)
+        figure.legend([shown[name] for name in names], names, loc="outside lower center", ncols=5, fontsize=8)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.trials import STANDARD, Trial
+from harness.trials import OMEGAS, STANDARD, Trial
 from reports import gallery
 from reports.seeds import Condition
 
@@ -20,7 +20,8 @@ def unfinished(condition: Condition) -> list[str]:
     """Sentences on what is lacking, and on trials that should not be compared."""
     planned = len(condition.seeds)
     ran = {variant: len(condition.trials.get(variant, {})) for variant in condition.variants}
-    ran |= {f"{base} at ω = {w:g}": len(by) for base, at in condition.sweep().items() for w, by in at.items()}
+    for base, at in condition.sweep().items():
+        ran |= {f"{base} at ω = {omega:g}": len(at.get(omega, {})) for omega in sorted({*OMEGAS, *at})}
     found = [f"{condition.name}: {name} has {n} of {planned} seeds." for name, n in ran.items() if n < planned]
     for name, read_one in _ALIKE.items():
         seen = sorted({read_one(trial) for trial in condition.all()})
@@ -33,7 +34,7 @@ def unfinished(condition: Condition) -> list[str]:
 
 def settings(condition: Condition) -> dict[str, str]:
     """What was set: once where all trials agree, else by variant."""
-    trials = condition.all()
+    trials = sorted(condition.all(), key=lambda trial: trial.variant)
     first = trials[0]
     said = {"test faces": f"{first.faces:,}", "questions": ", ".join(first.questions)}
     for name in dict.fromkeys(name for trial in trials for name in trial.config):

@@ -1,13 +1,13 @@
 """The tables of an ablation as plain rows, printed on the page by a template and in Markdown here."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from statistics import fmean
 
 from harness.trials import VARIANTS, Trial
 from reports import seeds, style
-from reports.seeds import MEASURES, Condition, Gain, Measure, Spread
+from reports.seeds import MEASURES, Condition, Gain, Spread
 from reports.tables import Cell
 
 DIGITS = 2
@@ -67,7 +67,7 @@ def differences(condition: Condition) -> Table:
         "the whole interval lies on one side of zero. Each verdict stands alone: of twenty made where nothing differs, "
         "about one is wrong. The interval knows how training varies with the seed, not how another set of test faces "
         "would differ.",
-        ("Step", "Seeds", *(word for measure in MEASURES for word in (measure.title, "Verdict"))),
+        ("Step", "Seeds", *(measure.title for measure in MEASURES)),
         tuple(lines),
     )
 
@@ -77,15 +77,20 @@ def omegas(condition: Condition) -> Table:
     sweep = condition.sweep()
     colours = style.variant_colours((*condition.variants, *sweep))
     lines = [
-        Line(f"{base}, ω = {omega:g}", colours[base], _measured(points.values(), len(condition.seeds)))
+        Line(
+            f"{base}, ω = {omega:g}",
+            colours[base],
+            (*_measured(points.values(), len(condition.seeds)), _over_zero(at, omega)),
+        )
         for base, at in sweep.items()
         for omega, points in at.items()
     ]
     return Table(
         "Sweep of ω",
         "Percent, mean over seeds [95 % t-interval over seeds]. At ω = 0 the graph passes nothing on: the same "
-        "parameters without their neighbours, which is the control for what the graph gives.",
-        ("Variant", "Seeds", *(measure.title for measure in MEASURES)),
+        "parameters without their neighbours, which is the control for what the graph gives. The last column is the "
+        "difference in accuracy to it, seed by seed.",
+        ("Variant", "Seeds", *(measure.title for measure in MEASURES), "Accuracy over ω = 0"),
         tuple(lines),
     )
 
@@ -97,7 +102,7 @@ def labels(condition: Condition) -> Table:
         "By attribute",
         "Accuracy in percent, mean over seeds; then the difference of the full model to the first variant in accuracy "
         "and in average precision (AP), with its 95 % t-interval. With so many rows, some verdicts are chance.",
-        ("Attribute", "Constant", *condition.variants, "Difference", "Verdict", "Difference in AP", "Verdict"),
+        ("Attribute", "Constant", *condition.variants, "Difference", "Difference in AP"),
         lines,
     )
 
@@ -134,21 +139,34 @@ def _measured(trials: Collection[Trial], planned: int) -> tuple[Cell, ...]:
     return (Cell(f"{len(trials)} of {planned}", len(trials)), *map(_number, found))
 
 
+def _over_zero(at: Mapping[float, Mapping[int, Trial]], omega: float) -> Cell:
+    control, own = at.get(0.0, {}), at[omega]
+    if omega == 0:
+        return EMPTY
+    return _told(seeds.spread(own[seed].accuracy - control[seed].accuracy for seed in own if seed in control))
+
+
 def _step(gains: Sequence[Gain], planned: int) -> tuple[Cell, ...]:
     counted = len(gains[0].spread.values) if gains[0].spread else 0
-    return (Cell(f"{counted} of {planned}", counted), *(cell for gain in gains for cell in _told(gain)))
+    return (
+        Cell(f"{counted} of {planned}", counted),
+        *(_told(gain.spread, gain.measure.lower_is_better) for gain in gains),
+    )
 
 
-def _told(gain: Gain) -> tuple[Cell, Cell]:
-    return _number(gain.spread, signed=True), Cell(gain.verdict, best=gain.verdict in ("better", "worse"))
+def _told(found: Spread | None, lower_is_better: bool = False) -> Cell:
+    """A difference with its sign and its verdict, which is bold where the seeds tell the two apart."""
+    cell, word = _number(found), seeds.verdict(found, lower_is_better)
+    plus = "+" if found and round(found.mean, DIGITS + 2) > 0 else ""
+    return replace(cell, text=f"{plus}{cell.text} {word}", best=word in ("better", "worse"))
 
 
 def _label(condition: Condition, name: str) -> tuple[Cell, ...]:
     constant = seeds.spread(x for trial in condition.all() if (x := seeds.constant(name)(trial)) is not None)
-    measures = (Measure(name, name, read(name)) for read in (seeds.label_accuracy, seeds.label_precision))
-    told = (seeds.gain(condition, VARIANTS[0], VARIANTS[-1], measure) for measure in measures)
+    reads = (seeds.label_accuracy(name), seeds.label_precision(name))
+    told = (_told(seeds.difference(condition, VARIANTS[0], VARIANTS[-1], read)) for read in reads)
     fixed = Cell(style.percent(constant.mean, DIGITS), constant.mean) if constant else EMPTY
-    return (fixed, *_each(condition, seeds.label_accuracy(name)), *(cell for gain in told for cell in _told(gain)))
+    return (fixed, *_each(condition, seeds.label_accuracy(name)), *told)
 
 
 def _each(condition: Condition, read: seeds.Read) -> tuple[Cell, ...]:
@@ -157,24 +175,24 @@ def _each(condition: Condition, read: seeds.Read) -> tuple[Cell, ...]:
     return tuple(Cell(style.percent(x.mean, DIGITS), x.mean) if x else EMPTY for x in found)
 
 
-def _number(found: Spread | None, signed: bool = False) -> Cell:
+def _number(found: Spread | None) -> Cell:
     if found is None:
         return EMPTY
     mean, low, high = (style.percent(x, DIGITS) for x in (found.mean, found.low, found.high))
-    plus = "+" if signed and float(mean) > 0 else ""
-    return Cell(plus + mean, found.mean, f"{low}, {high}" if found.low is not None else "")
+    return Cell(mean, found.mean, f"{low}, {high}" if found.low is not None else "")
 
 
 def markdown(table: Table) -> str:
     """The table in Markdown, under a heading of the third level."""
-    rows = [
-        [line.name, *(f"{c.text} [{c.interval}]" if c.interval else c.text for c in line.cells)] for line in table.lines
-    ]
+    rows = [[line.name, *map(_in_brackets, line.cells)] for line in table.lines]
     rule = ["---", *("---:" for _ in table.head[1:])]
-    body = "\n".join(
-        f"| {' | '.join(row)} |" for row in (map(plain, table.head), rule, *(map(plain, row) for row in rows))
-    )
-    return f"### {plain(table.title)}\n\n{plain(table.note)}\n\n{body}\n"
+    printed = (map(plain, table.head), rule, *(map(plain, row) for row in rows))
+    body = "\n".join(f"| {' | '.join(row)} |" for row in printed)
+    return f"### {table.title}\n\n{table.note}\n\n{body}\n"
+
+
+def _in_brackets(cell: Cell) -> str:
+    return f"{cell.text} ({cell.interval.replace(', ', ' to ')})" if cell.interval else cell.text
 
 
 def plain(text: str) -> str:
