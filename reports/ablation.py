@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from harness.errors import StoreError
 from harness.store import quoted, write_atomically
 from harness.trials import STANDARD, read_trials
-from reports import ablation_figures, ablation_notes, ablation_tables, gallery, page, seeds, style
+from reports import ablation_figures, ablation_notes, ablation_rows, ablation_tables, gallery, page, seeds, style
 from reports.ablation_tables import Table, markdown, plain
 from reports.load import Lenient
 from reports.seeds import Condition
@@ -172,20 +172,20 @@ def _section(condition: Condition, prefix: str) -> Section:
 def _drawings(condition: Condition) -> list[Drawing]:
     """The figures of a condition, with what a reader must know of each."""
     means, broken = ((seeds.ACCURACY, seeds.PRECISION), (seeds.IMPOSSIBLE, seeds.INCOMPLETE))
-    spoken = ablation_figures.variants_in_words
+    spoken = ablation_rows.variants_in_words
     parts = Drawing(
         "figure-8a",
         ablation_figures.figure_8a(condition),
         "Figure 8(a): what each part gives. A dot is the mean over seeds, its line the 95 % interval; dotted: the "
         "better of always and never. The attributes stand in the order of the full model's gain.",
         spoken(condition, means),
-        ablation_figures.tips(condition),
+        ablation_rows.tips(condition),
     )
     swept = Drawing(
         "figure-8b",
         ablation_figures.figure_8b(condition),
         "Figure 8(b): the weight ω of the neighbours, means and 95 % intervals over seeds, every seed a small ring.",
-        ablation_figures.sweep_in_words(condition),
+        ablation_rows.sweep_in_words(condition),
     )
     rules = Drawing(
         "violations",

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from harness.trials import Trial
-from reports import seeds, style
+from reports import ablation_rows, seeds, style
+from reports.ablation_rows import Line, limits
 from reports.seeds import Condition, Spread
 
 if TYPE_CHECKING:
@@ -23,20 +24,9 @@ ROW = 0.33
 """Inches that the row of one attribute takes."""
 BAND = 0.62
 """Part of a row, or of a group of bars, that its variants fill."""
+LONGEST = 40
+"""Characters of a name that a figure has room for."""
 CONSTANT, ONE_SEED = "constant answer", "one seed"
-ONE_COLUMN = 14
-"""Attributes that still stand in one column."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One row of figure 8(a)."""
-
-    name: str
-    spreads: Mapping[str, Spread | None]
-    """Variant -> mean and interval."""
-    constant: float | None
-    """What the constant answer scores."""
 
 
 @dataclass(frozen=True)
@@ -55,17 +45,17 @@ def figure_8a(condition: Condition) -> "Figure":
     """Mean accuracy and mAP, and accuracy by attribute, each variant with its 95 % interval over seeds."""
     from matplotlib.figure import Figure
 
-    means, columns = _means(condition), _columns(condition)
+    means, columns = ablation_rows.means(condition), ablation_rows.columns(condition)
     depth = max(1, len(columns[0]))
     with style.look():
         figure = Figure(figsize=(WIDTH, 2.0 + ROW * (depth + 2)), layout="constrained")
         grid = figure.add_gridspec(2, len(columns), height_ratios=(2.6, depth))
         _rows(figure.add_subplot(grid[0, :]), means, condition, "mean")
-        _titled(figure.axes[0], f"{short(condition.name)}: over all attributes, in percent", _range(means))
+        _titled(figure.axes[0], f"{short(condition.name)}: over all attributes, in percent", limits(means))
         for place, lines in enumerate(columns):
             axes = figure.add_subplot(grid[1, place])
             _rows(axes, lines, condition, f"label{place}", depth)
-            _titled(axes, "" if place else "Accuracy by attribute, in percent", _range([*chain(*columns)]))
+            _titled(axes, "" if place else "Accuracy by attribute, in percent", limits([*chain(*columns)]))
         _legend(figure)
     return figure
 
@@ -75,7 +65,8 @@ def figure_8b(condition: Condition) -> "Figure":
     from matplotlib.figure import Figure
 
     sweep = condition.sweep()
-    looks = [look for look in _looks((*condition.variants, *sweep)) if look.variant in sweep]
+    names = tuple(dict.fromkeys((*condition.variants, *sweep)))
+    looks = [look for look in _looks(names) if look.variant in sweep]
     omegas = sorted({omega for points in sweep.values() for omega in points})
     with style.look():
         figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
@@ -84,9 +75,7 @@ def figure_8b(condition: Condition) -> "Figure":
                 _curve(axes, sweep[look.variant], measure, look)
             axes.set_xticks(omegas, [f"{omega:g}" for omega in omegas])
             axes.set_xlabel("ω (share of the neighbours, eq. 7)")
-            axes.set_title(
-                f"{short(condition.name)}: {measure.title}, in percent", loc="left", fontweight="bold", fontsize=9.5
-            )
+            _titled(axes, f"{short(condition.name)}: {measure.title}, in percent")
             axes.grid(axis="y")
         _legend(figure)
     return figure
@@ -105,71 +94,10 @@ def violations(condition: Condition) -> "Figure":
         axes.set_xticks(range(len(measures)), [measure.title for measure in measures])
         axes.set_xlim(-0.5, len(measures) - 0.5)
         axes.set_ylim(bottom=0)
-        axes.set_title("Test faces that break a rule, in percent", loc="left", fontweight="bold", fontsize=9.5)
+        _titled(axes, f"{short(condition.name)}: test faces that break a rule, in percent")
         axes.grid(axis="y")
         _legend(figure)
     return figure
-
-
-def tips(condition: Condition) -> dict[str, str]:
-    """Dot id (gid) of figure 8(a) -> what it says in words."""
-    parts = {"mean": _means(condition)} | {f"label{i}": lines for i, lines in enumerate(_columns(condition))}
-    return {
-        f"dot-{part}-{row}-{place}": f"{line.name}, {variant}: {in_words(found)}"
-        for part, rows in parts.items()
-        for row, line in enumerate(rows)
-        for place, (variant, found) in enumerate(line.spreads.items())
-        if found
-    }
-
-
-def variants_in_words(condition: Condition, measures: Sequence[seeds.Measure]) -> str:
-    """The alternative text of `figure_8a` and `violations`; single attributes are in the table."""
-    said = [
-        f"{variant} {measure.title} {in_words(condition.spread(variant, measure.read))}"
-        for variant in condition.variants
-        for measure in measures
-    ]
-    return f"{condition.name}, percent: {'; '.join(said)}."
-
-
-def sweep_in_words(condition: Condition) -> str:
-    """The alternative text of `figure_8b`."""
-    said = [
-        f"{base} at ω {omega:g}: {in_words(seeds.spread(trial.accuracy for trial in by_seed.values()))}"
-        for base, points in condition.sweep().items()
-        for omega, by_seed in points.items()
-    ]
-    return f"{condition.name}, accuracy in percent: {'; '.join(said)}."
-
-
-def in_words(found: Spread | None) -> str:
-    """Mean and interval in percent, such as "87.50 [86.10, 88.90]"."""
-    if found is None:
-        return style.MISSING
-    mean = style.percent(found.mean, 2)
-    return mean if found.low is None else f"{mean} [{style.percent(found.low, 2)}, {style.percent(found.high, 2)}]"
-
-
-def _columns(condition: Condition) -> list[list[Line]]:
-    """A row per attribute, in one column or in two of (almost) the same length."""
-    names = condition.labels()
-    lines = [_line(condition, name, seeds.label_accuracy(name), seeds.constant(name)) for name in names]
-    half = len(lines) if len(lines) <= ONE_COLUMN else -(-len(lines) // 2)
-    return [lines[:half], lines[half:]] if half < len(lines) else [lines]
-
-
-def _means(condition: Condition) -> list[Line]:
-    return [
-        _line(condition, "Mean accuracy", seeds.ACCURACY.read, seeds.constant_mean),
-        _line(condition, "mAP", seeds.PRECISION.read, lambda _: None),
-    ]
-
-
-def _line(condition: Condition, name: str, read: seeds.Read, constant: seeds.Read) -> Line:
-    spreads = {variant: condition.spread(variant, read) for variant in condition.variants}
-    base = seeds.spread(x for trial in condition.all() if (x := constant(trial)) is not None)
-    return Line(name, spreads, base.mean if base else None)
 
 
 def _rows(axes: "Axes", lines: Sequence[Line], condition: Condition, part: str, depth: int = 0) -> None:
@@ -245,21 +173,10 @@ def _whisker(axes: "Axes", x: float, found: Spread, colour: str) -> None:
         axes.vlines([x], [100 * found.low], [100 * found.high], colors=colour, lw=1.1)
 
 
-def _range(lines: Sequence[Line]) -> tuple[float, float]:
-    """An axis in percent that holds every dot, whisker and constant answer, and goes no further than 0 to 100."""
-    ends = [
-        x for line in lines for found in line.spreads.values() if found for x in (found.mean, found.low, found.high)
-    ]
-    known = [100 * x for x in (*ends, *(line.constant for line in lines)) if x is not None]
-    if not known:
-        return 0.0, 100.0
-    room = max(1.0, 0.03 * (max(known) - min(known)))
-    return max(0.0, min(known) - room), min(100.6, max(known) + room)
-
-
-def _titled(axes: "Axes", name: str, limits: tuple[float, float]) -> None:
+def _titled(axes: "Axes", name: str, ends: tuple[float, float] | None = None) -> None:
     axes.set_title(name, loc="left", fontweight="bold", fontsize=9.5)
-    axes.set_xlim(*limits)
+    if ends:
+        axes.set_xlim(*ends)
 
 
 def _looks(variants: Sequence[str]) -> list[Look]:
@@ -268,7 +185,7 @@ def _looks(variants: Sequence[str]) -> list[Look]:
     return [Look(name, short(name).lstrip("_"), colours[name], i) for i, name in enumerate(variants)]
 
 
-def short(name: str, most: int = 40) -> str:
+def short(name: str, most: int = LONGEST) -> str:
     """A name made visible on one line, and cut where it would push the chart off its page."""
     shown = style.visible(name).replace("\n", " ")
     return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -75,7 +75,7 @@ def differences(condition: Condition) -> Table:
 def omegas(condition: Condition) -> Table:
     """The sweep of omega (figure 8b), a row per base and omega."""
     sweep = condition.sweep()
-    colours = style.variant_colours((*condition.variants, *sweep))
+    colours = style.variant_colours(tuple(dict.fromkeys((*condition.variants, *sweep))))
     lines = [
         Line(
             f"{base}, ω = {omega:g}",
