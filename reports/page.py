@@ -68,9 +68,9 @@ def render(run: Run) -> str:
         task: [_section(run, question, places[question.name]) for question in questions]
         for task, questions in run.tasks().items()
     }
-    template = _environment().get_template("page.html.j2")
+    template = environment().get_template("page.html.j2")
     return template.render(
-        run=run, about=run.manifest, groups=groups, **_header(run), **_summary(run, groups), **_own()
+        run=run, about=run.manifest, groups=groups, **_header(run), **_summary(run, groups), **own_assets()
     )
 
 
@@ -92,15 +92,15 @@ def _summary(run: Run, groups: Mapping[str, Sequence[Section]]) -> dict[str, Any
         "problems": problems.find(run, [section.asked for group in groups.values() for section in group]),
         "overview": tables.overview(run),
         "counted": {model: (sum(statuses.values()), tables.shares(statuses)) for model, statuses in counted.items()},
-        "statuses": style.status_colours(),
-        "status_chart": _chart(figures.status_bars(counted), "statuses", figures.statuses_in_words(counted)),
+        "status_chart": chart(figures.status_bars(counted), "statuses", figures.statuses_in_words(counted)),
     }
 
 
-def _own() -> dict[str, Any]:
+def own_assets() -> dict[str, Any]:
     """Our own style sheet and script, and the hash by which the page allows this script and no other."""
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return {
+        "statuses": style.status_colours(),
         "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
         "script": Markup(script),  # noqa: S704 our own file
         "script_hash": base64.b64encode(sha256(script.encode()).digest()).decode(),
@@ -110,14 +110,14 @@ def _own() -> dict[str, Any]:
 def _section(run: Run, question: Question, anchor: str) -> Section:
     scores = tables.scores_of(run, question.name)
     name = question_title(question)
-    chart = figures.bars(scores, run.models, name, legend=False)
+    drawn = figures.bars(scores, run.models, name, legend=False)
     follows = style.paper_figure(question.dataset)
     return Section(
         question=question,
         title=name,
         anchor=anchor,
         caption=f"{name}, as in the paper's {follows}" if follows else name,
-        chart=_chart(chart, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
+        chart=chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
         board=tables.leaderboard(run, question),
         asked=gallery.read(run, question),
         prompt=_prompt(run, question),
@@ -137,11 +137,12 @@ def _prompt(run: Run, question: Question) -> dict[str, str]:
     fields = dict(found) if isinstance(found, Mapping) else {"text": found}
     tally = run.manifest.tallies.get(question.name)
     fields |= tally if isinstance(tally, Mapping) else {}
-    said = {name: _pairs(value) if isinstance(value, Mapping) else str(value) for name, value in fields.items()}
+    said = {name: pairs(value) if isinstance(value, Mapping) else str(value) for name, value in fields.items()}
     return {name: gallery.short(value, gallery.CUT) for name, value in said.items() if value}
 
 
-def _chart(figure: Any, prefix: str, alt: str, tips: Mapping[str, str] | None = None) -> Markup:
+def chart(figure: Any, prefix: str, alt: str, tips: Mapping[str, str] | None = None) -> Markup:
+    """A figure as markup; see `style.svg`."""
     return Markup(style.svg(figure, prefix, alt, tips))  # noqa: S704 drawn and escaped by matplotlib
 
 
@@ -154,22 +155,23 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("Started", about.started),
         ("Samples", f"at most {about.limit:,} a question (a subset)" if about.limit else "all of each test set"),
         ("Seed", about.seed),
-        ("Decoding", _pairs(about.decoding)),
-        *((f"Loaded for {model}", _pairs(loaded)) for model, loaded in about.engines.items()),
-        ("Versions", _pairs(about.versions)),
+        ("Decoding", pairs(about.decoding)),
+        *((f"Loaded for {model}", pairs(loaded)) for model, loaded in about.engines.items()),
+        ("Versions", pairs(about.versions)),
         ("Data", about.data_root),
         ("Command", command),
     ]
     return [(name, gallery.short(str(value), 600)) for name, value in facts if value not in (None, "")]
 
 
-def _pairs(value: Mapping[str, Any] | str | None) -> str:
+def pairs(value: Mapping[str, Any] | str | None) -> str:
+    """Settings on one line, such as "lr 0.002, tau 0.4"; what is empty is left out."""
     if not isinstance(value, Mapping):
         return value or ""
     return ", ".join(f"{name} {part}" for name, part in value.items() if part not in (None, "", [], (), {}))
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Everything that is put into the page is escaped unless it is Markup of our own making."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),

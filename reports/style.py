@@ -66,11 +66,20 @@ def paper_figure(dataset: str) -> str | None:
 
 def model_colours(models: Sequence[str]) -> dict[str, str]:
     """One colour per model: its own if it has one, else the next spare one."""
-    own: Mapping[str, str] = _data()["models"]
+    return _colours("models", models)
+
+
+def variant_colours(variants: Sequence[str]) -> dict[str, str]:
+    """One colour per variant of the ablation: its own if it has one, else the next spare one."""
+    return _colours("variants", variants)
+
+
+def _colours(kind: str, names: Sequence[str]) -> dict[str, str]:
+    own: Mapping[str, str] = _data()[kind]
     spare: list[str] = _data()["spare"]["colours"]
-    strangers = [model for model in models if model not in own]
-    given = {model: spare[i % len(spare)] for i, model in enumerate(strangers)}
-    return {model: own.get(model) or given[model] for model in models}
+    strangers = [name for name in names if name not in own]
+    given = {name: spare[i % len(spare)] for i, name in enumerate(strangers)}
+    return {name: own.get(name) or given[name] for name in names}
 
 
 def status_colours() -> dict[str, str]:
@@ -105,6 +114,23 @@ def look() -> AbstractContextManager[None]:
     import matplotlib as mpl
 
     return mpl.rc_context(_RC)
+
+
+def save(figure: "Figure", stem: Path) -> list[Path]:
+    """The figure as STEM.svg and STEM.pdf on white; the same figure gives the same bytes.
+
+    Returns:
+        The files written.
+    """
+    undated: dict[str, dict[str, None]] = {
+        "svg": {"Date": None, "Creator": None},
+        "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    }
+    files = [stem.with_name(f"{stem.name}.{kind}") for kind in undated]
+    with look():
+        for file, (kind, metadata) in zip(files, undated.items(), strict=True):
+            figure.savefig(file, format=kind, facecolor="white", metadata=metadata)
+    return files
 
 
 def svg(figure: "Figure", prefix: str, alt: str, tips: Mapping[str, str] | None = None) -> str:

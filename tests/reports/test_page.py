@@ -11,30 +11,7 @@ import pytest
 
 from harness.errors import StoreError
 from reports import load, page, problems
-
-VOID = {"meta", "img", "br", "hr", "input", "link"}
-
-
-class Balance(HTMLParser):
-    """Checks that every element is closed in its turn and that ids are unique."""
-
-    def __init__(self):
-        super().__init__(convert_charrefs=True)
-        self.open, self.ids, self.tags, self.attributes = [], [], Counter(), []
-
-    def handle_starttag(self, tag, attrs):
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.tags[tag] += 1
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-        self.ids += [value for name, value in attrs if name == "id"]
-
-    def handle_endtag(self, tag):
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+from tests.reports.markup import VOID, parsed
 
 
 class Gallery(HTMLParser):
@@ -75,13 +52,6 @@ class Gallery(HTMLParser):
 
     def key(self):
         return self.galleries - 1, self.card, self.reply
-
-
-def parsed(text):
-    checker = Balance()
-    checker.feed(text)
-    checker.close()
-    return checker
 
 
 def rows(path):

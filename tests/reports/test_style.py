@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.records import METRICS, STATUSES
+from harness.trials import VARIANTS
 from reports import style
 
 # Machado, Oliveira and Fernandes 2009: how full protanopes and deuteranopes see linear RGB.
@@ -29,7 +30,11 @@ def lab(colour, sight):
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
-@pytest.mark.parametrize("colours", [style.model_colours(TEN), style.status_colours()], ids=["models", "statuses"])
+@pytest.mark.parametrize(
+    "colours",
+    [style.model_colours(TEN), style.status_colours(), style.variant_colours(VARIANTS)],
+    ids=["models", "statuses", "variants"],
+)
 def test_colours_can_be_told_apart_without_all_cones(colours, sight):
     seen = {name: lab(colour, sight) for name, colour in colours.items()}
     nearest = min((float(np.linalg.norm(seen[a] - seen[b])), a, b) for a, b in itertools.combinations(seen, 2))
