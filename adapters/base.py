@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from PIL import Image
 
-from harness.records import Decoding, Finish, Record, Request, Response
+from harness.records import Decoding, Evidence, Finish, Record, Request, Response
 
 Profile = Literal["tiny", "paper"]
 Protocols = Mapping[str, int | float | str | bool]
@@ -25,7 +25,7 @@ class Reply(Record):
     prompt_tokens: int
     new_tokens: int
     """Generated tokens, the stop token included."""
-    label_scores: dict[str, float] | None = None
+    label_scores: Evidence | None = None
     """Evidence in [0, 1] for each label of the question's space, from a model that has it."""
 
 

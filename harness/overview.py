@@ -1,6 +1,7 @@
 """Tables for the terminal: models, tasks, scores."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -59,17 +60,25 @@ def show_tasks() -> None:
 
 
 def show_scores(scores: Sequence[Score]) -> None:
-    """The four metrics in percent beside the constant answer's accuracy and what was not answered."""
+    """The four metrics in percent, mAP where any model has it, the constant answer's accuracy, what was answered."""
+    ranks = any(row.mean_average_precision for row in scores)
     title = "Scores in percent; const is the accuracy of the constant answer"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)  # fits 80 columns
-    table.add_column("question", no_wrap=True)
-    table.add_column("model", no_wrap=True)
-    for head in ("acc", "prec", "rec", "F1", "const", "answered"):
+    # A question has a line of its own: beside each model its name would take the table beyond 80 columns.
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("question and model", no_wrap=True)
+    for head in ("acc", "prec", "rec", "F1", *(["mAP"] if ranks else []), "const", "answered"):
         table.add_column(head, no_wrap=True, justify="right")
-    for row in scores:
-        numbers = [_percent(row.metrics[name].value if name in row.metrics else None) for name in METRICS]
-        table.add_row(row.question, row.model, *numbers, _percent(row.baseline.get("accuracy")), _answered(row))
+    for asked, rows in groupby(scores, key=lambda row: row.question):
+        table.add_row(f"[bold]{escape(asked)}[/bold]")
+        for row in rows:
+            table.add_row(f" {escape(row.model)}", *_numbers(row, ranks), _answered(row))
     _console().print(table)
+
+
+def _numbers(row: Score, ranks: bool) -> list[str]:
+    estimates = [row.metrics.get(name) for name in METRICS] + ([row.mean_average_precision] if ranks else [])
+    values = [estimate.value if estimate else None for estimate in estimates]
+    return [_percent(value) for value in (*values, row.baseline.get("accuracy"))]
 
 
 def _console() -> Console:

@@ -4,9 +4,9 @@ tasks ─Sample▶ prompts ─Request▶ engine ─Response▶ store ▶ parse �
 """
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 Finish = Literal["stop", "length", "failed"]
 Status = Literal["parsed", "ambiguous", "unparsed", "refused", "truncated", "failed"]
@@ -14,6 +14,18 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 Gold = str | dict[str, bool]
 """One label, or attribute -> present; an attribute that is not annotated is absent from the mapping."""
+
+
+def _within_bounds(scores: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+    for label, score in scores.items():
+        if not 0 <= score <= 1:  # NaN too
+            where = f"sample {info.data['sample_id']}: " if "sample_id" in info.data else ""
+            raise ValueError(f"{where}the evidence for '{label}' is {score}; label_scores must be in [0, 1].")
+    return scores
+
+
+Evidence = Annotated[dict[str, float], AfterValidator(_within_bounds)]
+"""Label -> how strongly a model holds it to be true, in [0, 1]; beside its text, and read instead of it for mAP."""
 
 
 class Record(BaseModel):
@@ -103,8 +115,8 @@ class Response(Record):
     """Wall time of the batch divided by its size."""
     prompt_tokens: int | None = None
     new_tokens: int | None = None
-    label_scores: dict[str, float] | None = None
-    """Optional evidence per label in [0, 1]."""
+    label_scores: Evidence | None = None
+    """For labels of the question's space, from a model that has it."""
 
 
 class Mention(Record):
@@ -134,6 +146,8 @@ class Prediction(Parsed):
 
     key: str
     sample_id: str
+    label_scores: Evidence | None = None
+    """As in the response; none where that failed."""
 
 
 class Estimate(Record):
@@ -169,3 +183,13 @@ class Score(Record):
     """Fraction of answered replies that contradict themselves."""
     gold_contradiction_rate: float | None = None
     """The same rate for the annotations themselves."""
+    ranked: int = 0
+    """Scored samples whose response carries evidence, whatever its text says: only they are ranked."""
+    mean_average_precision: Estimate | None = None
+    """mAP: the mean of `average_precision`; None where nothing can be ranked."""
+    mean_base_rate: float | None = None
+    """Its floor, which any constant evidence has on the same samples: the mean of `base_rates`."""
+    average_precision: dict[str, float] = Field(default_factory=dict)
+    """Label -> average precision, for labels with a positive and a negative among their ranked samples."""
+    base_rates: dict[str, float] = Field(default_factory=dict)
+    """Label -> fraction of positives among its ranked samples, for the same labels."""

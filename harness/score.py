@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, StoreError
 from harness.records import STATUSES, Prediction, Response, Sample, Score, Status
-from tasks import metrics
+from tasks import metrics, ranking
 from tasks.labels import LabelSpace, label_space
-from tasks.metrics import Answers, Attributes, Bools, Labels
+from tasks.metrics import Answers, Attributes, Bools, Floats, Labels
 from tasks.parse import parse
 from tasks.registry import Question
 
@@ -22,16 +23,19 @@ def predict(response: Response, space: LabelSpace) -> Prediction:
     asked = {"key": response.key, "sample_id": response.sample_id}
     if response.finish == "failed":
         return Prediction(status="failed", **asked)
-    return Prediction.model_validate({**parse(response.text, space, response.finish).model_dump(), **asked})
+    said = parse(response.text, space, response.finish).model_dump()
+    return Prediction.model_validate({**said, **asked, "label_scores": response.label_scores})
 
 
 def score(question: Question, model: str, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> Score:
     """Score one model on one question.
 
-    What failed is not scored. What is not answered is scored as wrong; `answered` holds the metrics without it.
+    What failed is not scored. What is not answered is scored as wrong; `answered` holds the metrics without it. Samples
+    with evidence are ranked, label by label, whether or not their text could be read; nothing stands in for evidence
+    that is not there, neither for a sample nor for a label of it.
 
     Raises:
-        StoreError: predictions and samples are not one to one.
+        StoreError: predictions and samples are not one to one, or there is evidence for an unknown label.
         DataError: a gold label is not in the question's label space.
     """
     space = label_space(question.space)
@@ -50,6 +54,7 @@ def score(question: Question, model: str, samples: Sequence[Sample], predictions
         baseline=metrics.baseline(answers),
         baseline_name=_baseline_name(space, answers),
         **_attribute_rates(space, answers, scored),
+        **_ranking(space, f"{model} on {question.name}", answers, scored),
     )
 
 
@@ -128,6 +133,43 @@ def _attribute_rates(space: LabelSpace, answers: Answers, scored: Sequence[Pair]
         "contradiction_rate": _mean(contradicts[answers.answered]),
         "gold_contradiction_rate": metrics.contradiction_rate(answers.truth, pairs),
     }
+
+
+def _ranking(space: LabelSpace, where: str, answers: Answers, scored: Sequence[Pair]) -> dict[str, Any]:
+    """What a score says of evidence; empty where there is none."""
+    shown = np.array([bool(prediction.label_scores) for _, prediction in scored], dtype=bool)
+    if not shown.any():
+        return {}
+    evidence = _evidence(space, where, [prediction for _, prediction in scored if prediction.label_scores])
+    ranked = ranking.of(metrics.subset(answers, shown), evidence)
+    rates = _by_label(space, ranking.base_rates(ranked))
+    return {
+        "ranked": int(shown.sum()),
+        "mean_average_precision": ranking.mean_average_precision(ranked),
+        "mean_base_rate": float(np.mean(list(rates.values()))) if rates else None,
+        "average_precision": _by_label(space, ranking.average_precisions(ranked)),
+        "base_rates": rates,
+    }
+
+
+def _evidence(space: LabelSpace, where: str, predictions: Sequence[Prediction]) -> Floats:
+    """(n, K) evidence; NaN where a prediction has none for a label."""
+    position = {label: index for index, label in enumerate(space.labels)}
+    evidence = np.full((len(predictions), len(position)), np.nan)
+    for row, prediction in enumerate(predictions):
+        scores = prediction.label_scores or {}
+        if odd := sorted(set(scores) - set(position)):
+            raise StoreError(
+                f"{where}: sample {prediction.sample_id} has evidence for '{odd[0]}', which is no label of "
+                f"{space.name}: {', '.join(position)}. Correct the label_scores of its adapter and ask again."
+            )
+        evidence[row, [position[label] for label in scores]] = list(scores.values())
+    return evidence
+
+
+def _by_label(space: LabelSpace, values: Floats) -> dict[str, float]:
+    found = zip(space.labels, values, strict=True)
+    return {label: float(value) for label, value in found if np.isfinite(value)}
 
 
 def _mean(values: npt.NDArray[np.bool_]) -> float | None:

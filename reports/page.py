@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.records import METRICS
-from reports import figures, gallery, problems, style, tables
+from reports import figures, gallery, problems, ranking, style, tables
 from reports.load import Question, Run, read
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -35,6 +35,7 @@ class Section:
     caption: str
     chart: Markup
     board: tables.Leaderboard
+    labels: ranking.LabelTable | None
     asked: gallery.Asked
     prompt: Mapping[str, str]
 
@@ -119,6 +120,7 @@ def _section(run: Run, question: Question, anchor: str) -> Section:
         caption=f"{name}, as in the paper's {follows}" if follows else name,
         chart=chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
         board=tables.leaderboard(run, question),
+        labels=ranking.label_table(run, question),
         asked=gallery.read(run, question),
         prompt=_prompt(run, question),
     )

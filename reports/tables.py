@@ -9,6 +9,9 @@ from harness.records import METRICS, STATUSES, Estimate, Score, Status
 from reports import style
 from reports.load import Question, Run
 
+MAP = "mAP"
+"""Stands beside METRICS where the best of each column is kept."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -23,6 +26,8 @@ class Cell:
     best: bool = False
     below: bool = False
     """Not above the constant answer."""
+    notes: tuple[str, ...] = ()
+    """What must be said beside the number."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Row:
     contradictions: str = ""
     shares: tuple[Share, ...] = ()
     answered: tuple[Cell, ...] = ()
+    ranking: Cell = Cell(style.MISSING)
+    """mAP, with its floor."""
 
     @property
     def is_model(self) -> bool:
@@ -66,6 +73,8 @@ class Leaderboard:
     gold_contradictions: str
     """The rate of contradictions in the annotations themselves; empty where the question has no rules."""
     has_coverage: bool
+    has_ranking: bool
+    """Some model has evidence to rank by."""
     majority: str
     missing: tuple[str, ...]
     """Models without a score."""
@@ -75,7 +84,7 @@ def leaderboard(run: Run, question: Question) -> Leaderboard:
     """The table of one question."""
     scores = scores_of(run, question.name)
     colours = style.model_colours(run.models)
-    best = _best_texts(scores.values())
+    best = _best_texts(scores.values()) | _best_ranking(scores.values())
     rows = [_row(score, colours[model], best) for model, score in scores.items()]
     first = next(iter(scores.values()), None)
     return Leaderboard(
@@ -83,6 +92,7 @@ def leaderboard(run: Run, question: Question) -> Leaderboard:
         rows=(*rows, _baseline_row(first)) if first else (),
         gold_contradictions=_rate(first.gold_contradiction_rate if first else None),
         has_coverage=any(score.coverage is not None for score in scores.values()),
+        has_ranking=any(score.mean_average_precision for score in scores.values()),
         majority=first.baseline_name if first else "",
         missing=tuple(model for model in run.models if model not in scores),
     )
@@ -104,7 +114,7 @@ def overview(run: Run, metric: str = "accuracy") -> list[Row]:
         for model in run.models
     ]
     constants = (next(iter(scores_of(run, name).values()), None) for name in names)
-    cells = tuple(_number(score.baseline.get(metric) if score else None) for score in constants)
+    cells = tuple(number(score.baseline.get(metric) if score else None) for score in constants)
     return [*rows, Row("constant answer", None, cells)]
 
 
@@ -124,6 +134,11 @@ def shares(counted: Mapping[Status, int]) -> tuple[Share, ...]:
     return tuple(Share(status, count, style.percent(count / n), round(100 * count / n, 3)) for status, count in counts)
 
 
+def number(value: float | None) -> Cell:
+    """A cell without an interval."""
+    return Cell(style.percent(value), value if value is not None and isfinite(value) else None)
+
+
 def _row(score: Score, colour: str, best: Mapping[str, str]) -> Row:
     return Row(
         name=score.model,
@@ -134,12 +149,22 @@ def _row(score: Score, colour: str, best: Mapping[str, str]) -> Row:
         coverage=_rate(score.coverage),
         contradictions=_rate(score.contradiction_rate),
         shares=tuple(share for share in shares(score.counts) if share.count),
-        answered=tuple(_number(score.answered.get(metric)) for metric in METRICS),
+        answered=tuple(number(score.answered.get(metric)) for metric in METRICS),
+        ranking=_ranking(score, best.get(MAP)),
     )
 
 
+def _ranking(score: Score, best: str | None) -> Cell:
+    """mAP beside its floor; where only some of the scored samples could be ranked, how many."""
+    floor = score.mean_base_rate
+    notes = [f"floor {style.percent(floor)}"]
+    if score.ranked < score.scored:
+        notes.append(f"{score.ranked:,} of {score.scored:,} ranked")
+    return _estimated(score.mean_average_precision, best, floor, tuple(notes))
+
+
 def _baseline_row(score: Score) -> Row:
-    return Row(score.baseline_name, None, tuple(_number(score.baseline.get(metric)) for metric in METRICS))
+    return Row(score.baseline_name, None, tuple(number(score.baseline.get(metric)) for metric in METRICS))
 
 
 def _best_texts(scores: Iterable[Score]) -> dict[str, str]:
@@ -153,27 +178,35 @@ def _best_texts(scores: Iterable[Score]) -> dict[str, str]:
     return {metric: _highest([score.metrics.get(metric) for score in found]) for metric in METRICS}
 
 
+def _best_ranking(scores: Iterable[Score]) -> dict[str, str]:
+    """The same for mAP, which only models with evidence have."""
+    found = [score.mean_average_precision for score in scores if score.mean_average_precision]
+    return {MAP: _highest(found)} if len(found) > 1 else {}
+
+
 def _highest(estimates: Sequence[Estimate | None]) -> str:
     values = [estimate.value for estimate in estimates if estimate and isfinite(estimate.value)]
     return style.percent(max(values, default=None))
 
 
 def _cell(score: Score | None, metric: str, best: Mapping[str, str]) -> Cell:
-    estimate = score.metrics.get(metric) if score else None
-    if score is None or estimate is None or not isfinite(estimate.value):
+    if score is None:
+        return Cell(style.MISSING)
+    return _estimated(score.metrics.get(metric), best.get(metric), score.baseline.get(metric))
+
+
+def _estimated(estimate: Estimate | None, best: str | None, floor: float | None, notes: tuple[str, ...] = ()) -> Cell:
+    if estimate is None or not isfinite(estimate.value):
         return Cell(style.MISSING)
     text = style.percent(estimate.value)
     return Cell(
         text=text,
         sort=estimate.value,
         interval=f"{style.percent(estimate.low)}, {style.percent(estimate.high)}",
-        best=text == best.get(metric),
-        below=estimate.value <= score.baseline.get(metric, -1.0),
+        best=text == best,
+        below=floor is not None and estimate.value <= floor,
+        notes=notes,
     )
-
-
-def _number(value: float | None) -> Cell:
-    return Cell(style.percent(value), value if value is not None and isfinite(value) else None)
 
 
 def _rate(value: float | None) -> str:

@@ -72,8 +72,8 @@ def bootstrap(answers: Answers, resamples: int = 1000, seed: int = 0) -> dict[st
     if not point:
         return {}
     statistic = _statistic(answers)
-    drawn = np.concatenate([statistic(counts) for counts in _counts(len(answers[0]), resamples, seed)], axis=1)
-    return {name: _estimate(value, drawn[METRICS.index(name)]) for name, value in point.items()}
+    drawn = np.concatenate([statistic(counts) for counts in resampled(len(answers[0]), resamples, seed)], axis=1)
+    return {name: interval(value, drawn[METRICS.index(name)]) for name, value in point.items()}
 
 
 def subset(answers: Answers, chosen: Bools) -> Answers:
@@ -103,7 +103,8 @@ def contradiction_rate(truth: Bools, pairs: Sequence[tuple[int, int]]) -> float:
     return float((truth[:, first] & truth[:, second]).any(axis=1).mean()) if len(truth) else 0.0
 
 
-def _estimate(value: float, drawn: Floats) -> Estimate:
+def interval(value: float, drawn: Floats) -> Estimate:
+    """The 95 % percentile interval of what resamples gave (B,), NaN left out, widened to hold the value itself."""
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Estimate(value=value, low=min(value, float(low)), high=max(value, float(high)))
 
@@ -124,7 +125,7 @@ def _attribute_statistic(answers: Attributes) -> Callable[[Floats], Floats]:
     scores = _scores(hits, positives, claims)
     above = np.stack([right, *(score * counted for score in scores)], axis=1).astype(np.float64)
     below = np.stack([cells, counted, counted, counted], axis=1).astype(np.float64)
-    return lambda counts: _ratio(counts @ above, counts @ below, empty=np.nan).T
+    return lambda counts: ratio(counts @ above, counts @ below, empty=np.nan).T
 
 
 def _label_statistic(answers: Labels) -> Callable[[Floats], Floats]:
@@ -137,8 +138,8 @@ def _label_statistic(answers: Labels) -> Callable[[Floats], Floats]:
         hits, positives, claims = counts @ (gold * said), counts @ gold, counts @ said
         occurs = positives > 0
         scores = _scores(hits, positives, claims)
-        accuracy = _ratio(hits.sum(axis=1), positives.sum(axis=1), empty=np.nan)
-        means = (_ratio((score * occurs).sum(axis=1), occurs.sum(axis=1), empty=np.nan) for score in scores)
+        accuracy = ratio(hits.sum(axis=1), positives.sum(axis=1), empty=np.nan)
+        means = (ratio((score * occurs).sum(axis=1), occurs.sum(axis=1), empty=np.nan) for score in scores)
         return np.stack([accuracy, *means])
 
     return statistic
@@ -147,10 +148,10 @@ def _label_statistic(answers: Labels) -> Callable[[Floats], Floats]:
 def _scores(hits: npt.ArrayLike, positives: npt.ArrayLike, claims: npt.ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1."""
     relevant = np.add(claims, positives)
-    return _ratio(hits, claims), _ratio(hits, positives), _ratio(np.multiply(2, hits), relevant)
+    return ratio(hits, claims), ratio(hits, positives), ratio(np.multiply(2, hits), relevant)
 
 
-def _ratio(above: npt.ArrayLike, below: npt.ArrayLike, empty: float = 0.0) -> Floats:
+def ratio(above: npt.ArrayLike, below: npt.ArrayLike, empty: float = 0.0) -> Floats:
     """above / below, and `empty` where below is 0."""
     dividend, divisor = np.broadcast_arrays(np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64))
     quotient = np.full(dividend.shape, empty)
@@ -158,7 +159,7 @@ def _ratio(above: npt.ArrayLike, below: npt.ArrayLike, empty: float = 0.0) -> Fl
     return quotient
 
 
-def _counts(samples: int, resamples: int, seed: int) -> Iterator[Floats]:
+def resampled(samples: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each sample is drawn (b, samples), in blocks of resamples."""
     rng = np.random.default_rng(seed)
     block = max(1, _BLOCK // samples)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from adapters.base import Model, Reply
 from harness import images
@@ -170,6 +171,8 @@ def out_of_memory(error: Exception) -> bool:
 def _sentence(error: Exception) -> str:
     if isinstance(error, ImageError):
         return str(error)
+    if isinstance(error, ValidationError):  # of a reply: its first line says nothing
+        return str(error.errors()[0]["msg"])
     return f"{type(error).__name__}: {error}".strip().splitlines()[0]
 
 

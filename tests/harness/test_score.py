@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.metrics import f1_score
 
 from harness.errors import DataError, StoreError
@@ -153,3 +154,81 @@ def test_gold_against_gold_scores_one_on_every_space():
     found = score(question("fairface.race"), "echo", samples, [said(n, gold) for n, gold in enumerate(golds)])
     assert values(found) == dict.fromkeys(METRICS, 1.0)
     assert {(estimate.low, estimate.high) for estimate in found.metrics.values()} == {(1.0, 1.0)}
+
+
+def believed(number, label="Male", status="parsed", **evidence):
+    return said(number, label, status=status, label_scores=evidence or None)
+
+
+def test_evidence_is_ranked_beside_the_words():
+    """Precision 1/1 and 2/3 for Male, 1/2 for Female: the words are all wrong, and refusals carry evidence too."""
+    samples = [sample(0, "Male"), sample(1, "Female"), sample(2, "Male")]
+    found = score(
+        GENDER,
+        "echo",
+        samples,
+        [
+            believed(0, "Female", Male=0.9, Female=0.6),
+            believed(1, "Male", Male=0.8, Female=0.2),
+            believed(2, None, "refused", Male=0.3, Female=0.1),
+        ],
+    )
+    assert values(found)["accuracy"] == 0
+    assert (found.ranked, found.scored) == (3, 3)
+    assert found.average_precision == pytest.approx({"Male": 5 / 6, "Female": 1 / 2})
+    assert found.base_rates == pytest.approx({"Male": 2 / 3, "Female": 1 / 3})
+    assert found.mean_average_precision.value == pytest.approx(2 / 3)
+    assert found.mean_base_rate == pytest.approx(1 / 2)
+
+
+def test_without_evidence_there_is_no_ranking():
+    found = genders(("Male", "Male"), ("Female", "Male"))
+    assert (found.ranked, found.mean_average_precision, found.mean_base_rate) == (0, None, None)
+    assert (found.average_precision, found.base_rates) == ({}, {})
+
+
+def test_only_samples_with_evidence_are_ranked_and_they_are_counted():
+    samples = [sample(number, gold) for number, gold in enumerate(["Male", "Female", "Male", "Female"])]
+    told = [believed(0, Male=0.9, Female=0.1), believed(1, Male=0.4, Female=0.6)]
+    found = score(GENDER, "echo", samples, [*told, believed(2), said(3, status="failed")])
+    assert (found.n, found.scored, found.ranked) == (4, 3, 2)
+    alone = score(GENDER, "echo", samples[:2], told)
+    assert found.mean_average_precision == alone.mean_average_precision
+    assert found.average_precision == alone.average_precision == {"Male": 1, "Female": 1}
+
+
+def test_a_label_is_ranked_where_it_has_evidence_and_is_annotated():
+    golds = [{"Smiling": True, "Male": True}, {"Smiling": False}, {"Smiling": False, "Male": False}]
+    scores = [{"Smiling": 0.5, "Male": 0.5}, {"Smiling": 0.7, "Male": 0.9}, {"Smiling": 0.1, "Male": 0.4}]
+    predictions = [said(number, label_scores=evidence) for number, evidence in enumerate(scores)]
+    found = score(CELEBA, "echo", [sample(number, gold) for number, gold in enumerate(golds)], predictions)
+    assert found.average_precision == {"Smiling": 0.5, "Male": 1}, "the undefined cell would be a false alarm"
+    assert found.ranked == 3
+    scores[1] = {"Male": 0.9}
+    partly = [said(number, label_scores=evidence) for number, evidence in enumerate(scores)]
+    found = score(CELEBA, "echo", [sample(number, gold) for number, gold in enumerate(golds)], partly)
+    assert found.average_precision == {"Smiling": 1, "Male": 1}
+    assert found.base_rates == {"Smiling": 0.5, "Male": 0.5}
+
+
+def test_evidence_that_cannot_rank_is_counted_and_gives_no_number():
+    found = score(GENDER, "echo", [sample(0, "Male")], [believed(0, Male=0.9)])
+    assert (found.ranked, found.mean_average_precision, found.mean_base_rate) == (1, None, None)
+
+
+def test_evidence_for_an_unknown_label_is_an_error():
+    with pytest.raises(StoreError, match=r"echo on fairface.gender: sample 0 has evidence for 'Man'.*Male, Female"):
+        score(GENDER, "echo", [sample(0, "Male")], [believed(0, Man=0.9)])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.01, 1.01])
+def test_evidence_out_of_bounds_is_no_response(value):
+    with pytest.raises(ValidationError, match=r"sample 7: the evidence for 'Male' is .*must be in \[0, 1\]"):
+        Response(key="k", sample_id="7", text="Male", finish="stop", label_scores={"Female": 1, "Male": value})
+
+
+def test_a_prediction_carries_the_evidence_of_what_did_not_fail():
+    space, scores = label_space("fairface.gender"), {"Male": 0.9, "Female": 0.0}
+    response = Response(key="k", sample_id="7", text="Hm.", finish="stop", label_scores=scores)
+    assert predict(response, space).label_scores == scores
+    assert predict(response.model_copy(update={"finish": "failed"}), space).label_scores is None

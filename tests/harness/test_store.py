@@ -51,6 +51,16 @@ def test_the_newest_row_of_a_key_counts(tmp_path: Path):
     assert folder.read_responses("m", "q")["a"].text == "new"
 
 
+def test_evidence_comes_back_and_a_line_with_impossible_evidence_is_named(tmp_path: Path):
+    folder = RunFolder(tmp_path)
+    folder.append_responses("m", "q", [row("a"), row("b").model_copy(update={"label_scores": {"Male": 0.1}})])
+    assert [found.label_scores for found in folder.read_responses("m", "q").values()] == [None, {"Male": 0.1}]
+    file = tmp_path / "responses" / "m" / "q.jsonl"
+    file.write_text(file.read_text().replace("0.1", "1.5"))
+    with pytest.raises(StoreError, match=r"m/q\.jsonl, line 2 is damaged.*sample sb: the evidence for 'Male' is 1.5"):
+        folder.read_responses("m", "q")
+
+
 def test_a_damaged_line_is_named(tmp_path: Path):
     folder = RunFolder(tmp_path)
     folder.append_responses("m", "q", [row("a")])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from sklearn.metrics import precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from harness.records import METRICS, STATUSES, Case, Estimate, ImageRef, Mention, Prediction, Response, Score
 from harness.store import quoted
@@ -69,8 +69,13 @@ def draw(path, seed):
     image.save(path, "JPEG")
 
 
-def make_run(folder: Path, samples: int = 20, models=MODELS, questions=tuple(LABELS), profile="tiny", seed=0) -> Path:
-    """Write a finished run with answers of every status and hostile texts in the first question of each kind."""
+def make_run(
+    folder: Path, samples=20, models=MODELS, questions=tuple(LABELS), profile="tiny", seed=0, evidence=()
+) -> Path:
+    """Write a finished run with answers of every status and hostile texts in the first question of each kind.
+
+    The models in `evidence` give some for all samples, or for as many as the mapping says.
+    """
     rng = np.random.default_rng(seed)
     (folder / "faces").mkdir(parents=True)
     for number in range(samples):
@@ -83,6 +88,8 @@ def make_run(folder: Path, samples: int = 20, models=MODELS, questions=tuple(LAB
             answers = [_answer(name, item, number, RIGHT_RATES[place % 4], rng) for number, item in enumerate(items)]
             _write(folder / "responses" / quoted(model) / f"{name}.jsonl", [a for a, _ in answers])
             predictions = [p for _, p in answers]
+            if model in evidence:
+                predictions = _believe(name, items, predictions, evidence[model], RIGHT_RATES[place % 4])
             _write(folder / "predictions" / quoted(model) / f"{name}.jsonl", predictions)
             scores.append(_score(model, name, items, predictions))
     (folder / "scores.json").write_text(json.dumps([score.model_dump() for score in scores]))
@@ -179,6 +186,49 @@ def _choose(name, item, rate, rng):
     )
 
 
+def _believe(name, items, predictions, count, rate):
+    """Evidence for the first `count` answers that did not fail, better with a higher rate, in coarse steps."""
+    rng, left, found = np.random.default_rng(count), count, []
+    for item, prediction in zip(items, predictions, strict=True):
+        if prediction.status != "failed" and left:
+            left -= 1
+            scores = {
+                x: round(0.4 * rate * _holds(item.gold, x) + (1 - 0.4 * rate) * rng.random(), 1) for x in _labels(name)
+            }
+            prediction = prediction.model_copy(update={"label_scores": scores})
+        found.append(prediction)
+    return found
+
+
+def _labels(name):
+    return LABELS[name] or tuple(ATTRIBUTES)
+
+
+def _holds(gold, label):
+    return gold.get(label, False) if isinstance(gold, dict) else gold == label
+
+
+def _ranking(name, pairs):
+    """What a score says of evidence."""
+    pairs = [(gold, p.label_scores) for gold, p in pairs if p.label_scores]
+    precisions, rates = {}, {}
+    for label in _labels(name):
+        cells = [(_holds(gold, label), s[label]) for gold, s in pairs if isinstance(gold, str) or label in gold]
+        if len({truth for truth, _ in cells}) == 2:
+            truth, evidence = zip(*cells, strict=True)
+            precisions[label] = float(average_precision_score(truth, evidence))
+            rates[label] = float(np.mean(truth))
+    if not precisions:
+        return {"ranked": len(pairs)}
+    return {
+        "ranked": len(pairs),
+        "mean_average_precision": _interval(float(np.mean(list(precisions.values()))), len(pairs)),
+        "mean_base_rate": float(np.mean(list(rates.values()))),
+        "average_precision": precisions,
+        "base_rates": rates,
+    }
+
+
 def _score(model, name, items, predictions):
     counted = Counter(p.status for p in predictions)
     n = len(items)
@@ -208,6 +258,7 @@ def _score(model, name, items, predictions):
         coverage=(0.8 if name == "maad" else 1.0) if kinds else None,
         contradiction_rate=sum(bool(p.contradictions) for _, p in pairs) / n if kinds else None,
         gold_contradiction_rate=0.031 if kinds else None,
+        **_ranking(name, pairs),
     )
 
 
@@ -246,6 +297,14 @@ def written(run_folder):
     from reports import page
 
     return page.write(run_folder).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def ranked_folder(tmp_path_factory):
+    """A run in which two of four models have evidence, one of them for 12 samples only; leave it as it is."""
+    folder = tmp_path_factory.mktemp("runs") / "ranked"
+    evidence = {"mantis-siglip-8b": 20, "qwen2.5-vl-7b": 12}
+    return make_run(folder, questions=("maad", "celeba", "fairface.race"), evidence=evidence)
 
 
 @pytest.fixture

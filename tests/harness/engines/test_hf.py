@@ -194,6 +194,21 @@ def test_failures_that_differ_are_not_a_bug(requests):
     assert len(failed(ask(HFEngine(Moody(), 4), requests))) == 20
 
 
+def test_evidence_reaches_the_response_and_impossible_evidence_is_a_failed_row_that_says_why(requests):
+    class Believer(Fake):
+        def answer(self, batch, decoding):
+            plain = super().answer(batch, decoding)
+            scores = [{"Male": red / 10 if red != 4 else float("nan")} for red, _ in batch]
+            return [Reply(**{**reply.model_dump(), "label_scores": s}) for reply, s in zip(plain, scores, strict=True)]
+
+    rows = ask(HFEngine(Believer(), 4), requests[:8])
+    assert [row.label_scores for row in rows if row.finish == "stop"] == [
+        {"Male": n / 10} for n in (0, 1, 2, 3, 5, 6, 7)
+    ]
+    assert "the evidence for 'Male' is nan" in failed(rows)["4"]
+    assert len(failed(rows)) == 1
+
+
 def test_an_unreadable_image_is_one_failed_row(requests):
     requests[2].image.path.write_bytes(b"\x89PNG broken")
     requests[9].image.path.unlink()
