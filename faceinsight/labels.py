@@ -82,6 +82,11 @@ class JointLabels(Record):
         """The unique names of the K columns."""
         return tuple(one.name for one in self.characteristics)
 
+    @property
+    def spaces(self) -> frozenset[str]:
+        """The label spaces whose labels it holds."""
+        return frozenset(self._columns)
+
     def columns(self, space: str) -> Mapping[str, int]:
         """Label -> column of a question's label space, in the order of its labels.
 
