@@ -44,7 +44,8 @@ class FaceInsight(ChatModel):
         if not checkpoint.is_adapters_only(folder):
             return super().load()
         with guards.loading(self.source):
-            model = checkpoint.load(folder, self.dtype).to(self.device).eval().requires_grad_(False)
+            model: Any = checkpoint.load(folder, self.dtype)
+            model.to(self.device).eval().requires_grad_(False)
             processor = self.load_processor(local_files_only=True)
         self.published = model.generation_config
         return model.config, processor, model

@@ -86,7 +86,7 @@ def pretrained(parts: Parts, dtype: torch.dtype = torch.bfloat16) -> Frozen:
 
 
 def frozen_half(folder: Path, dtype: torch.dtype = torch.float32) -> Frozen:
-    """The frozen half of a whole FaceInsight checkpoint that has both towers and a graph; what it learnt is left behind.
+    """The frozen half of a whole FaceInsight checkpoint that has both towers and a graph, without what it learnt.
 
     Raises:
         AdapterError: the checkpoint cannot be loaded.
@@ -152,9 +152,9 @@ def _config(frozen: Frozen, settings: Settings, labels: JointLabels, rules: Rule
     tower: Any = frozen.vision_tower.config
     yes, no = (_single(tokenizer, word) for word in (YES, NO))
     config = FaceInsightConfig(
-        text_config=frozen.language_model.config.to_dict(),  # type: ignore[operator,union-attr]
+        text_config=frozen.language_model.config.to_dict(),
         vision_config=tower.to_dict(),
-        seg_config=frozen.seg_tower.config.to_dict() if settings.segmentation else None,  # type: ignore[operator,union-attr]
+        seg_config=frozen.seg_tower.config.to_dict() if settings.segmentation else None,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
         image_seq_length=(tower.image_size // tower.patch_size) ** 2,
         knowledge_token_index=tokenizer.convert_tokens_to_ids(KNOWLEDGE),
@@ -180,7 +180,7 @@ def _processor(frozen: Frozen, config: FaceInsightConfig, tokenizer: Any) -> Fac
     return FaceInsightProcessor(
         image_processor=frozen.image_processor,
         tokenizer=tokenizer,
-        patch_size=config.vision_config.patch_size,  # type: ignore[union-attr]
+        patch_size=config.vision_config.patch_size,
         vision_feature_select_strategy=config.vision_feature_select_strategy,
         image_token=IMAGE,
         num_additional_image_tokens=1,
@@ -194,10 +194,10 @@ def _with_tokens(frozen: Frozen) -> Any:
     """The tokenizer with the two placeholders, and rows for them in the embeddings where there are none yet."""
     tokenizer = frozen.tokenizer
     new = [token for token in (IMAGE, KNOWLEDGE) if token not in tokenizer.get_vocab()]
-    tokenizer.add_special_tokens({"additional_special_tokens": new}, replace_additional_special_tokens=False)
+    tokenizer.add_tokens(new, special_tokens=True)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.unk_token or tokenizer.eos_token
-    rows = frozen.language_model.get_input_embeddings().weight.shape[0]  # type: ignore[operator]
+    rows = frozen.language_model.get_input_embeddings().weight.shape[0]
     if len(tokenizer) > rows:
         raise ConfigError(
             f"the language model has {rows} embeddings and the tokenizer {len(tokenizer)} tokens with {IMAGE} and "

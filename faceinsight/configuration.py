@@ -22,7 +22,7 @@ class FaceInsightConfig(LlavaConfig):
         seg_config: the ViT that sees the coloured segmentation map; None is none.
         characteristics: the K columns of the joint label space, in the order of the knowledge tokens.
         knowledge_token_index: the id that stands where a knowledge token goes.
-        yes_token_index, no_token_index: the ids whose logits at a knowledge token are compared: P(y) = sigmoid(yes - no).
+        yes_token_index, no_token_index: the ids whose logits a knowledge token compares: P(y) = sigmoid(yes - no).
         knowledge_width: width T of the text features.
         gcn_layers: L of eq. 8; 0 leaves the graph out, and the knowledge tokens are the adapted text features.
         negative_slope: of the leaky rectifier rho of eq. 8.

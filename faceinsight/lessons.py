@@ -4,6 +4,7 @@ Shapes: N faces, B examples, L tokens, K characteristics.
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
 
-from faceinsight.faces import JointFaces
+from faceinsight.faces import LabelledFaces
 from faceinsight.processing import FaceInsightProcessor
-from faceinsight.prompt import TEMPLATE, seen
+from faceinsight.prompt import TEMPLATE, Seen, seen
 from faceinsight.words import answer
 from harness.images import read
 from harness.maps import read_map
@@ -39,7 +40,13 @@ class Lessons(Dataset[dict[str, Any]]):
     """
 
     def __init__(
-        self, faces: JointFaces, processor: FaceInsightProcessor, maps: Any, seed: int, written: bool, keep: bool
+        self,
+        faces: LabelledFaces,
+        processor: FaceInsightProcessor,
+        maps: Path | None,
+        seed: int,
+        written: bool,
+        keep: bool,
     ) -> None:
         self.faces = faces
         self.processor = processor
@@ -96,7 +103,7 @@ class Lessons(Dataset[dict[str, Any]]):
         return self._prompts[text]
 
     def _reply(self, asked: Question, row: int) -> list[int]:
-        columns = self.faces.labels.columns(asked.space)
+        columns = self.faces.joint.columns(asked.space)
         text = answer(
             asked.space, tuple(label for label, column in columns.items() if self.faces.labels_NK[row, column])
         )
@@ -111,13 +118,20 @@ class Lessons(Dataset[dict[str, Any]]):
         return self._pictures[row]
 
     def _prepared(self, reference: ImageRef) -> dict[str, Tensor]:
-        picture = read(reference)
-        classes = read_map(self.maps, picture) if self.maps is not None else None
-        face = seen(picture, classes, self.processor.image_processor)
-        features = self.processor(
-            images=[face.picture], maps=None if face.classes is None else [face.classes], return_tensors="pt"
-        )
+        face = look(reference, self.maps, self.processor.image_processor)
+        maps = None if face.classes is None else [face.classes]
+        features = self.processor(images=[face.picture], maps=maps, return_tensors="pt")
         return {name: value[0] for name, value in features.items()}
+
+
+def look(reference: ImageRef, maps: Path | None, image_processor: Any) -> Seen:
+    """A face and, where a folder of maps is given, its map, as the processor takes them.
+
+    Raises:
+        ImageError: one of them is missing or damaged.
+    """
+    picture = read(reference)
+    return seen(picture, None if maps is None else read_map(maps, picture), image_processor)
 
 
 class WeightedDraws(Sampler[Draw]):

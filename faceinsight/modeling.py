@@ -93,7 +93,7 @@ class FaceInsightModel(LlavaModel):
         if seg_pixel_values is not None:
             maps = self._seg_features(seg_pixel_values)
             # transformers types the features of all pictures as one tensor, and returns a list of one per picture.
-            output.pooler_output = [torch.cat(pair) for pair in zip(output.pooler_output, maps, strict=True)]  # type: ignore[assignment,arg-type]
+            output.pooler_output = [torch.cat(pair) for pair in zip(output.pooler_output, maps, strict=True)]
         return output
 
     def _seg_features(self, seg_pixel_values: Tensor) -> Tensor:

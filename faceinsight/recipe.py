@@ -41,6 +41,8 @@ class Settings(Record):
 class Data(Record):
     """Which faces are learnt from."""
 
+    questions: tuple[str, ...] | None = None
+    """Whose labels make the joint space; None is all. The ablations of the paper are about CelebA alone."""
     datasets: tuple[str, ...] = ("maad", "celeba", "fairface", "utkface", "expw", "raf-db")
     shares: dict[str, float] | Literal["equal", "proportional"] = "equal"
     """How often each dataset is drawn from: weights by name, the same for all, or as large as the set is."""

@@ -12,7 +12,7 @@ Shapes: N faces, K characteristics, R exclusions, G groups, M = R + G rules, the
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +70,16 @@ class Rules(Record):
     def hard(self) -> "Rules":
         """The rules that may be trained."""
         return Rules(exclusions=self.exclusions, at_least_one=tuple(one for one in self.at_least_one if not one.soft))
+
+    def within(self, labels: Collection[str]) -> "Rules":
+        """The rules as far as they speak of these labels; what is left without a premise, or of a group a member, goes."""
+        exclusions = [
+            rule.model_copy(update={"excludes": kept})
+            for rule in self.exclusions
+            if rule.premise in labels and (kept := tuple(one for one in rule.excludes if one in labels))
+        ]
+        groups = [rule for rule in self.at_least_one if set(rule.members) <= set(labels)]
+        return Rules(exclusions=tuple(exclusions), at_least_one=tuple(groups))
 
     def table(self, labels: Sequence[str]) -> Table:
         """The rules over the columns of these K labels.

@@ -6,7 +6,7 @@ Checkpoints hold what learns, not the frozen 15 GB.
 
 # mypy: disallow-untyped-calls=False
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ class FaceTrainer(Trainer):
 
     def _metrics(self, found: EvalPrediction) -> dict[str, float]:
         truth, mask = (np.asarray(part).astype(bool) for part in found.label_ids)
-        labels, logits = self.course.validation.faces.labels, np.asarray(found.predictions)
+        labels, logits = self.course.validation.faces.joint, np.asarray(found.predictions)
         each = accuracies(labels, logits, truth, mask)
         return {
             METRIC: mean_accuracy(labels, logits, truth, mask),

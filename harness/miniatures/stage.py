@@ -41,6 +41,8 @@ class Stage:
     slow: tuple[nn.Module, ...] = ()
     """Parts of the modules that learn at another rate, `slow_rate`."""
     slow_rate: float = 0.0
+    half: bool = True
+    """Whether products are taken in bfloat16; processors without instructions for it are ten times slower that way."""
     seconds: float = field(default=0.0, init=False)
     """What all its steps took, those before a cut included."""
 
@@ -77,7 +79,7 @@ class Stage:
     def _step(
         self, optimiser: torch.optim.Optimizer, weights: Sequence[Tensor], loss: Callable[[Batch], Tensor], batch: Batch
     ) -> float:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.half):
             value = loss(batch)
         value.backward()
         nn.utils.clip_grad_norm_([weight for weight in weights if weight.grad is not None], CLIP)

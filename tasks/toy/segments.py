@@ -110,11 +110,12 @@ def _paint(element: ET.Element, name: str) -> None:
 
 def _decode(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Read classes from colours; a pixel of no class's colour takes the class of its nearest neighbour that has one."""
+    red, green, blue, alpha = (pixels[..., channel].astype(np.int32) for channel in range(4))
+    colours = (red << 16) + (green << 8) + blue
     classes = np.zeros(pixels.shape[:2], np.uint8)
-    known = pixels[..., 3] == 0
+    known = alpha == 0
     for name, place in ID.items():
-        rgb = [int(_colour(name)[at : at + 2], 16) for at in (1, 3, 5)]
-        here = (pixels[..., :3] == rgb).all(-1) & (pixels[..., 3] == 255)
+        here = (colours == int(_colour(name)[1:], 16)) & (alpha == 255)
         classes[here] = place
         known |= here
     rows, columns = distance_transform_edt(~known, return_distances=False, return_indices=True)

@@ -1,8 +1,8 @@
 """The stand-in for FLIP: a small CLIP on toy faces and statements about them.
 
-Each picture of a batch brings one statement that is true of it, of one to three characteristics. Which statements are
+Each picture of a batch brings one statement that is true of it, of one or two characteristics. Which statements are
 true of the other pictures is known as well, so the loss is SigLIP's over all pairs, with several true ones in a row;
-plain CLIP takes every other pair for false, and two of three faces in a batch share a caption of three words.
+plain CLIP takes every other pair for false, and many faces of a batch share so short a caption.
 
 Shapes: B pictures and B statements, K characteristics.
 """
@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import CLIPModel, PreTrainedTokenizerFast
 
-from faceinsight.faces import JointFaces
+from faceinsight.faces import LabelledFaces
 from faceinsight.phrases import caption
 
-FACTS = 3
+FACTS = 2
 """Characteristics in one statement, at most."""
 
 
@@ -49,7 +49,7 @@ class Contrast(nn.Module):
         return (each_BB[true_BB > 0].mean() + each_BB[true_BB == 0].mean()) / 2
 
 
-def pairs(faces: JointFaces, size: int, seed: int) -> Iterator[Pairs]:
+def pairs(faces: LabelledFaces, size: int, seed: int) -> Iterator[Pairs]:
     """Endless batches, each of one dataset, for only there all pictures are annotated alike; the seed settles all."""
     rng = np.random.default_rng(seed)
     while True:
@@ -58,7 +58,7 @@ def pairs(faces: JointFaces, size: int, seed: int) -> Iterator[Pairs]:
         present_BK, known_BK = faces.labels_NK[rows], faces.mask_NK[rows]
         said = [_statement(present, known, rng) for present, known in zip(present_BK, known_BK, strict=True)]
         true_BB = np.stack([present_BK[:, columns].all(1) for columns in said], axis=1)
-        phrases = [caption([faces.labels.characteristics[column].phrase for column in columns]) for columns in said]
+        phrases = [caption([faces.joint.characteristics[column].phrase for column in columns]) for columns in said]
         yield Pairs(rows, phrases, torch.from_numpy(true_BB).float())
 
 

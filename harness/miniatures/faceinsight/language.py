@@ -1,14 +1,14 @@
 """The stand-in for Vicuna: a small Llama that is taught to read, from text alone.
 
-A lesson is FaceInsight's prompt with words where picture and knowledge go: what is present in a face, then the question,
-then characteristics, behind each of which "Yes" or "No" is to follow, then the answer. A 7B model brings this ability
+A lesson is FaceInsight's prompt with words where picture and knowledge go: what is present in a face, then the
+question, then characteristics, behind each of which "Yes" or "No" is to follow, then the answer. A 7B model brings this ability
 along. Vectors that mix the words of several phrases stand in for words half of the time, since what the adapters will
 give the model are no words either.
 
 Shapes: B rows, L positions, D width, K characteristics.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from faceinsight.faces import LabelledFaces
 from faceinsight.labels import Bools, JointLabels
 from faceinsight.words import answer
 from tasks.labels import label_space
@@ -81,7 +82,7 @@ class Teacher:
     def _text(self, words: str) -> list[Position]:
         return [Position((token,)) for token in self.tokenizer.encode(words, add_special_tokens=False)]
 
-    def _mixed(self, facts: Sequence[int], rng: np.random.Generator) -> list[Position]:
+    def _mixed(self, facts: Iterable[int], rng: np.random.Generator) -> list[Position]:
         baskets: list[list[int]] = [[] for _ in range(BASKETS)]
         for fact in facts:
             tokens = self.tokenizer.encode(self.phrase(fact), add_special_tokens=False)
@@ -121,14 +122,12 @@ def yes_no(tokenizer: Any) -> tuple[int, int]:
     return found[0][0], found[1][0]
 
 
-def lessons(
-    teacher: Teacher, datasets: Sequence[str], labels_NK: Bools, mask_NK: Bools, size: int, seed: int
-) -> Iterator[list[list[Position]]]:
+def lessons(teacher: Teacher, faces: LabelledFaces, size: int, seed: int) -> Iterator[list[list[Position]]]:
     """Endless batches about faces drawn at random; the seed settles all."""
     rng = np.random.default_rng(seed)
     while True:
-        chosen = rng.integers(len(datasets), size=size)
-        yield [teacher.lesson(datasets[row], labels_NK[row], mask_NK[row], rng) for row in chosen]
+        chosen = rng.integers(len(faces), size=size)
+        yield [teacher.lesson(faces.dataset(row), faces.labels_NK[row], faces.mask_NK[row], rng) for row in chosen]
 
 
 def loss(model: Any, said: tuple[int, int], batch: Sequence[Sequence[Position]]) -> Tensor:
