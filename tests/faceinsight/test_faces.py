@@ -154,7 +154,7 @@ def test_an_incomplete_dataset_and_an_empty_split_are_errors(root, tmp_path):
         load(tmp_path, ["raf-db"])
     with pytest.raises(DataError, match="holds no face of split 'train'"):
         load(write_toy(tmp_path / "toy", test=1, train=0, seed=0, datasets=["celeba"]), ["celeba"])
-    with pytest.raises(UnknownNameError, match="split of ExpW 'val'"):
+    with pytest.raises(UnknownNameError, match="split of MAAD-Face 'val'"):
         load(root, split="val")
     with pytest.raises(UnknownNameError, match="Did you mean 'raf-db'"):
         load(root, ["rafdb"])
