@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from torch import Tensor
+from torch.nn import functional as F
 
 from faceinsight import ground_truth
 from faceinsight.correlations import NAME, Correlations, count, write
@@ -53,11 +55,9 @@ def correlate_job(options: Options, console: Console | None = None) -> Correlati
     broken = ground_truth.table(rules, ground_truth.tallies(faces, rules))
     _say(console, [*_origin(faces, options.data is None), "", broken, ""])
     counted = count(faces)
-    probability_KK = conditional(counted.counts)
-    edges_KK = edges(probability_KK, options.tau)
-    _say(console, graph_in_words(probability_KK, edges_KK, counted.origin.names))
+    _say(console, graph_in_words(counted, options.tau, options.omega))
     write(options.out / NAME, counted)
-    pictures = draw(options.out / NAME, probability_KK, edges_KK, counted.origin.names, options.tau)
+    pictures = draw(options.out / NAME, counted, options.tau)
     _say(console, [f"wrote {file}" for file in (options.out / NAME, *pictures)])
     return counted
 
@@ -68,22 +68,36 @@ def toy_root() -> Path:
     return write_toy(root, test=1, train=TOY_TRAIN, seed=TOY_SEED)
 
 
-def graph_in_words(probability_KK: Tensor, edges_KK: Tensor, names: Sequence[str]) -> Iterator[str]:
-    """What the graph looks like: its edges, the characteristics without any, and its hubs."""
+def graph_in_words(counted: Correlations, tau: float, omega: float) -> Iterator[str]:
+    """What the map looks like: its edges, its hubs, the characteristics without edges, and how alike its rows are."""
+    names, probability_KK = counted.origin.names, conditional(counted.counts)
+    edges_KK = edges(probability_KK, tau)
     present = drawn(probability_KK.numpy()).tolist()
     found, incoming = int(edges_KK.sum()), edges_KK.sum(0).tolist()
-    alone = [names[place] for place in present if not edges_KK[place].any()]
     hubs = sorted(present, key=lambda place: -incoming[place])[:_HUBS]
+    alone = [names[place] for place in present if not edges_KK[place].any()]
     yield f"{len(present)} of {len(names)} characteristics are present on some face; {found} edges among them,"
-    yield f"{found / max(len(present), 1):.1f} into each on average. Most go into " + (
-        ", ".join(f"{names[place]} ({incoming[place]})" for place in hubs) + "."
-    )
+    yield f"{found / max(len(present), 1):.1f} into each on average. Most go into {_counted(names, incoming, hubs)}."
     yield f"{len(alone)} have no neighbour and keep all of themselves: {', '.join(alone) or '-'}."
+    alike = _alike(counted.map(tau, omega)[present])
+    yield f"At omega {omega:g} two rows of the map have a cosine of {alike:.2f} on average; 1 is the same mixture."
 
 
-def draw(file: Path, probability_KK: Tensor, edges_KK: Tensor, names: Sequence[str], tau: float) -> tuple[Path, ...]:
+def _counted(names: Sequence[str], incoming: Sequence[int], places: Sequence[int]) -> str:
+    return ", ".join(f"{names[place]} ({incoming[place]})" for place in places)
+
+
+def _alike(map_DK: Tensor) -> float:
+    """The mean cosine between two different rows; NaN where there are no two."""
+    unit_DK = F.normalize(map_DK, dim=1)
+    cosines_DD = unit_DK @ unit_DK.T
+    return float(cosines_DD[~torch.eye(len(cosines_DD), dtype=torch.bool)].mean())
+
+
+def draw(file: Path, counted: Correlations, tau: float) -> tuple[Path, ...]:
     """Write the picture beside the file of counts; returns its two files."""
-    figure = heat_map(probability_KK.numpy(), edges_KK.numpy(), names, tau)
+    probability_KK = conditional(counted.counts)
+    figure = heat_map(probability_KK.numpy(), edges(probability_KK, tau).numpy(), counted.origin.names, tau)
     files = tuple(file.with_suffix(ending) for ending in _PICTURES)
     with style.look():
         figure.savefig(files[0], metadata={"Date": None, "Creator": None})

@@ -50,7 +50,8 @@ def heat_map(probability_KK: Floats, edges_KK: Bools, names: Sequence[str], tau:
         bars, cells = figure.subplots(2, 1, height_ratios=[_BARS, side], sharex=True)
         _bars(bars, edges_KK[:, places].sum(0))
         _cells(cells, probability_KK[chosen], edges_KK[chosen], labels)
-        _scale(figure, cells)
+        if len(places):
+            _scale(figure, cells)
         bars.set_title(f"Edges where p(column | row) ≥ {tau:g}", loc="left", fontweight="bold", fontsize=9.5, pad=8)
     return figure
 
@@ -66,7 +67,8 @@ def _bars(axes: "Axes", incoming: npt.NDArray[np.int64]) -> None:
 
 
 def _cells(axes: "Axes", probability_DD: Floats, edges_DD: Bools, labels: Sequence[str]) -> None:
-    axes.imshow(probability_DD, cmap=style.shades(), vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+    if labels:
+        axes.imshow(probability_DD, cmap=style.shades(), vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     rows, columns = np.nonzero(edges_DD)
     axes.scatter(columns, rows, s=4, color=style.INK, linewidths=0, gid="edges")
     axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=6)
@@ -82,5 +84,7 @@ def _scale(figure: "Figure", axes: "Axes") -> None:
     scale.set_label("p(column | row)")
     scale.ax.spines["outline"].set_visible(False)
     figure.legend(
-        handles=[Patch(color=style.UNKNOWN, label="never annotated together")], loc="outside lower right", fontsize=7
+        handles=[Patch(color=style.UNKNOWN, label="unknown: row never present where column is annotated")],
+        loc="outside lower right",
+        fontsize=7,
     )

@@ -94,9 +94,7 @@ def shades() -> "Colormap":
     """Colours for shares from 0 to 1; what is not a number has a colour of its own."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    found = LinearSegmentedColormap.from_list("shades", _SHADES)
-    found.set_bad(UNKNOWN)
-    return found
+    return LinearSegmentedColormap.from_list("shades", _SHADES).with_extremes(bad=UNKNOWN)
 
 
 def percent(value: float | None, digits: int = 1) -> str:
