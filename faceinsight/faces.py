@@ -121,7 +121,7 @@ def load(
 
 
 def concatenate(parts: Sequence[LabelledFaces]) -> LabelledFaces:
-    """The faces of all parts, one after the other; a dataset may be in several of them.
+    """The faces of all parts, one after the other; a dataset may be in several, and `dropped` is that of its last.
 
     Raises:
         ValueError: no part, or parts of different roots or label spaces.
