@@ -74,7 +74,7 @@ def graph_in_words(counted: Correlations, tau: float, omega: float) -> Iterator[
     edges_KK = edges(probability_KK, tau)
     present = drawn(probability_KK.numpy()).tolist()
     found, incoming = int(edges_KK.sum()), edges_KK.sum(0).tolist()
-    hubs = sorted(present, key=lambda place: -incoming[place])[:_HUBS]
+    hubs = sorted(filter(incoming.__getitem__, present), key=lambda place: -incoming[place])[:_HUBS]
     alone = [names[place] for place in present if not edges_KK[place].any()]
     yield f"{len(present)} of {len(names)} characteristics are present on some face; {found} edges among them,"
     yield f"{found / max(len(present), 1):.1f} into each on average. Most go into {_counted(names, incoming, hubs)}."
@@ -84,7 +84,7 @@ def graph_in_words(counted: Correlations, tau: float, omega: float) -> Iterator[
 
 
 def _counted(names: Sequence[str], incoming: Sequence[int], places: Sequence[int]) -> str:
-    return ", ".join(f"{names[place]} ({incoming[place]})" for place in places)
+    return ", ".join(f"{names[place]} ({incoming[place]})" for place in places) or "none"
 
 
 def _alike(map_DK: Tensor) -> float:
