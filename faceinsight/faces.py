@@ -1,8 +1,8 @@
 """The faces of several datasets in one label space: what FaceInsight is trained on. No torch, and no pixels, here.
 
-Measured with MAAD's labels: a face is kept in 260 bytes, 160 of them labels and mask (K = 80), the rest id, path and box,
-so all of MAAD (3.3 million) takes 0.9 GB. While a dataset is read its loader holds a record of 2.3 kB per face, 8 GB for
-MAAD; datasets are read one after the other, so only one is ever held in that form.
+Measured with MAAD's labels: a face is kept in 260 bytes, 160 of them labels and mask (K = 80), the rest id, path and
+box, so all of MAAD (3.3 million) takes 0.9 GB. While a dataset is read its loader holds a record of 2.3 kB per face,
+8 GB for MAAD; datasets are read one after the other, so only one is ever held in that form.
 
 Shapes: N faces, K characteristics.
 """
@@ -121,7 +121,7 @@ def load(
 
 
 def concatenate(parts: Sequence[LabelledFaces]) -> LabelledFaces:
-    """The faces of all parts, one after the other; a dataset may be in several of them.
+    """The faces of all parts, one after the other; a dataset may be in several, and `dropped` is that of its last.
 
     Raises:
         ValueError: no part, or parts of different roots or label spaces.

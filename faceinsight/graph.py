@@ -62,7 +62,7 @@ def edges(probability_KK: Tensor, tau: float) -> Tensor:
     Raises:
         ConfigError: tau is not in [0, 1].
     """
-    _check("tau", tau)
+    check_share("tau", tau)
     found_KK = probability_KK >= tau  # false for NaN
     return found_KK & ~torch.eye(len(found_KK), dtype=torch.bool, device=found_KK.device)
 
@@ -76,7 +76,7 @@ def reweight(edges_KK: Tensor, omega: float) -> Tensor:
     Raises:
         ConfigError: omega is not in [0, 1].
     """
-    _check("omega", omega)
+    check_share("omega", omega)
     edges_KK = edges_KK.bool().float().fill_diagonal_(0)
     neighbours_K1 = edges_KK.sum(1, keepdim=True)
     own_K = torch.where(neighbours_K1[:, 0] > 0, 1 - omega, 1.0)
@@ -140,6 +140,7 @@ class CorrelationModule(nn.Module):
         return self.text_features + features_KT if len(self.layers) else self.text_features
 
 
-def _check(name: str, value: float) -> None:
+def check_share(name: str, value: float) -> None:
+    """Raise ConfigError unless the number of this name is in [0, 1]."""
     if not 0 <= value <= 1:
         raise ConfigError(f"{name} = {value} is a share or a probability: give a number between 0 and 1.")

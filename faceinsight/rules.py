@@ -35,6 +35,11 @@ class Exclusion(Record):
     premise: str
     excludes: tuple[str, ...] = Field(min_length=1)
 
+    @property
+    def words(self) -> str:
+        """The rule as a person reads it."""
+        return f"{self.premise}: not {', '.join(self.excludes)}"
+
 
 class AtLeastOne(Record):
     """One or more of these are present."""
@@ -43,6 +48,11 @@ class AtLeastOne(Record):
     members: tuple[str, ...] = Field(min_length=1)
     soft: bool = False
     """Often broken by ground truth: it is counted and never trained."""
+
+    @property
+    def words(self) -> str:
+        """The rule as a person reads it."""
+        return f"at least one of {', '.join(self.members)}"
 
 
 class Table(NamedTuple):

@@ -125,6 +125,29 @@ def report(path: RunPath) -> None:
     typer.echo(f"report: {page}")
 
 
+@app.command(
+    epilog="Examples:\n\npython -m harness correlate\n\n"
+    "python -m harness correlate --data /data/faces --datasets celeba,maad --out correlations/attr"
+)
+def correlate(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with one folder per dataset; drawn faces if absent.")
+    ] = None,
+    datasets: Annotated[str, typer.Option(help="Names joined by commas, or 'all'.")] = "all",
+    tau: Annotated[float, typer.Option(help="An edge i -> j needs p(j|i) of at least this (eq. 6).")] = 0.4,
+    omega: Annotated[float, typer.Option(help="What a node takes from its neighbours (eq. 7).")] = 0.8,
+    out: Annotated[Path, typer.Option(help="Folder for correlation.safetensors, .svg and .png.")] = Path(
+        "correlations"
+    ),
+    limit: Annotated[int | None, typer.Option(min=1, help="Faces per dataset.")] = None,
+) -> None:
+    """Count how characteristics go together in the training faces: FaceInsight's correlation map, and its picture."""
+    from harness.correlate import Options, correlate_job
+
+    words = None if datasets == "all" else _words(datasets)
+    correlate_job(Options(data=data, datasets=words, tau=tau, omega=omega, out=out, limit=limit))
+
+
 @app.command()
 def models() -> None:
     """List the models, their checkpoints and licences."""

@@ -13,11 +13,17 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import category
 
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 MISSING = "–"
 INK = "#14181d"
 """Ink of figures; on the page it becomes the colour of the text, so one figure serves dark and light."""
+
+_SHADES = ("#f7f9fb", "#b9d4e8", "#5fa8d6")
+"""From 0 to 1; ink can be read on all of them."""
+UNKNOWN = "#e3dccf"
+"""The colour of a cell of which nothing is known."""
 
 _RC: Any = {
     "svg.fonttype": "none",
@@ -91,6 +97,13 @@ def ink_on(colour: str) -> str:
     """Black or white, whichever can be read on the colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#000000" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"
+
+
+def shades() -> "Colormap":
+    """Colours for shares from 0 to 1; what is not a number has a colour of its own."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("shades", _SHADES).with_extremes(bad=UNKNOWN)
 
 
 def percent(value: float | None, digits: int = 1) -> str:

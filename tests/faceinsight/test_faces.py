@@ -18,6 +18,7 @@ from harness.errors import ConfigError, DataError, UnknownNameError
 from tasks.datasets import LOADERS, SOURCES
 from tasks.registry import question
 from tasks.toy import write_toy
+from tests.faces import faces_of, sized
 
 JOINT = joint_labels()
 
@@ -30,25 +31,6 @@ def root(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def faces(root) -> LabelledFaces:
     return load(root)
-
-
-def made(ids: dict[str, list[str]]) -> LabelledFaces:
-    """Faces with these ids, dataset -> ids, with random labels."""
-    names = [name for name, own in ids.items() for _ in own]
-    flat = [one for own in ids.values() for one in own]
-    luck = np.random.default_rng(len(flat))
-    return LabelledFaces(
-        root=Path("root"),
-        joint=JOINT,
-        datasets=tuple(ids),
-        labels_NK=luck.random((len(flat), 80)) < 0.5,
-        mask_NK=luck.random((len(flat), 80)) < 0.5,
-        dataset_N=np.array([list(ids).index(name) for name in names], dtype=np.int8),
-        ids=np.array(flat, dtype=np.dtypes.StringDType()),
-        paths=np.array([f"{name}/{one}" for name, one in zip(names, flat, strict=True)], dtype=np.dtypes.StringDType()),
-        boxes_N4=np.zeros((len(flat), 4), dtype=np.int32),
-        dropped={},
-    )
 
 
 def keys(faces: LabelledFaces) -> list[tuple[str, str]]:
@@ -154,7 +136,7 @@ def test_an_incomplete_dataset_and_an_empty_split_are_errors(root, tmp_path):
         load(tmp_path, ["raf-db"])
     with pytest.raises(DataError, match="holds no face of split 'train'"):
         load(write_toy(tmp_path / "toy", test=1, train=0, seed=0, datasets=["celeba"]), ["celeba"])
-    with pytest.raises(UnknownNameError, match="split of ExpW 'val'"):
+    with pytest.raises(UnknownNameError, match="split of MAAD-Face 'val'"):
         load(root, split="val")
     with pytest.raises(UnknownNameError, match="Did you mean 'raf-db'"):
         load(root, ["rafdb"])
@@ -170,7 +152,7 @@ def test_an_incomplete_dataset_and_an_empty_split_are_errors(root, tmp_path):
 @given(st.data())
 @settings(deadline=None)
 def test_a_subset_holds_the_faces_at_its_places(data):
-    faces = made({"celeba": ["a", "b", "c"], "expw": ["x#0", "x#1"]})
+    faces = faces_of({"celeba": ["a", "b", "c"], "expw": ["x#0", "x#1"]})
     chosen = data.draw(st.lists(st.integers(0, 4)))
     part = faces.subset(chosen)
     assert keys(part) == [keys(faces)[index] for index in chosen]
@@ -184,7 +166,7 @@ def test_parts_in_any_order_of_datasets_are_put_together(root, faces):
     assert both.datasets == ("expw", "celeba", "maad")
     assert keys(both) == keys(parts[0]) + keys(parts[1])
     with pytest.raises(ValueError, match="one data root"):
-        concatenate([faces, made({"celeba": ["a"]})])
+        concatenate([faces, faces_of({"celeba": ["a"]})])
 
 
 IDS = st.integers(0, 60)
@@ -199,7 +181,7 @@ STYLE = {"maad": "n{:06d}/{:04d}_01.jpg", "expw": "a #{}.jpg#{}", "raf-db": "tra
 
 
 def grouped(pairs) -> LabelledFaces:
-    return made({name: [STYLE[name].format(*pair) for pair in own] for name, own in pairs.items()})
+    return faces_of({name: [STYLE[name].format(*pair) for pair in own] for name, own in pairs.items()})
 
 
 @given(GROUPED, GROUPED, st.floats(0, 0.99), st.integers(0, 3))
@@ -218,7 +200,7 @@ def test_what_is_held_out_is_disjoint_complete_whole_and_stable(pairs, more, sha
 
 
 def test_about_the_share_of_each_dataset_is_held_out_and_of_whole_ones_nothing():
-    faces = made({name: [f"{index}/0#0" for index in range(3000)] for name in ("maad", "expw", "raf-db", "celeba")})
+    faces = faces_of({name: [f"{index}/0#0" for index in range(3000)] for name in ("maad", "expw", "raf-db", "celeba")})
     _, held = split_off(faces, 0.2, whole=["celeba"])
     sizes = held.sizes()
     assert sizes.pop("celeba") == 0
@@ -229,7 +211,7 @@ def test_about_the_share_of_each_dataset_is_held_out_and_of_whole_ones_nothing()
 
 
 def test_a_limit_does_not_decide_what_is_held_out(tmp_path):
-    faces = few(made({"raf-db": [f"train_{index:05d}.jpg" for index in range(4000)]}), 1000)
+    faces = few(faces_of({"raf-db": [f"train_{index:05d}.jpg" for index in range(4000)]}), 1000)
     assert 130 < len(split_off(faces, 0.2)[1]) < 270
 
 
@@ -247,10 +229,6 @@ def test_a_dataset_with_its_own_val_split_validates_with_it(root):
 # How often each is drawn
 
 SIZES = st.dictionaries(st.sampled_from(ALL), st.integers(1, 40), min_size=1)
-
-
-def sized(sizes) -> LabelledFaces:
-    return made({name: [f"{index}" for index in range(count)] for name, count in sizes.items()})
 
 
 @given(SIZES, st.data())
@@ -309,15 +287,15 @@ def test_a_share_for_a_dataset_without_faces_is_an_error():
 def test_storage_per_face_stays_small(tmp_path):
     """200,000 faces: well below what their labels alone would take as Python objects."""
     code = (
-        "import sys, tracemalloc; sys.path[:0] = sys.argv[1:]\n"
-        "from test_faces import grouped\n"
-        "pairs = [(i // 100, i % 100) for i in range(200_000)]\n"
+        "import tracemalloc\n"
+        "from tests.faces import faces_of\n"
+        "ids = {'maad': [f'n{i // 100:06d}/{i % 100:04d}_01.jpg' for i in range(200_000)]}\n"
         "tracemalloc.start()\n"
-        "faces = grouped({'maad': pairs, 'expw': [], 'raf-db': []})\n"
+        "faces = faces_of(ids)\n"
         "print(tracemalloc.get_traced_memory()[0] / len(faces))\n"
     )
-    here = Path(__file__).parent
-    done = subprocess.run([sys.executable, "-c", code, str(here), str(here.parents[1])], capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 400
 

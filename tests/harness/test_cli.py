@@ -93,7 +93,9 @@ def test_score_and_report_run_again_without_torch(finished: Path):
     assert "<html" in (finished / "report" / "index.html").read_text()
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["tasks"], ["models"], ["parse", "expw"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["correlate", "--help"], ["tasks"], ["models"], ["parse", "expw"]]
+)
 def test_light_commands_do_not_import_torch(words: list[str]):
     done = without_torch(*words, stdin="happy\n")
     assert done.returncode == 0, done.stderr
@@ -113,6 +115,8 @@ def test_light_commands_do_not_import_torch(words: list[str]):
         (["report", "nowhere"], "is not a run folder"),
         (["ask", "echo", "nowhere.jpg"], "does not exist"),
         (["ask", "llava"], "IMAGE"),
+        (["correlate", "--data", ".", "--datasets", "celeba,mad"], "Did you mean 'maad'?"),
+        (["correlate", "--data", ".", "--datasets", "raf-db"], "Ask for it by e-mail"),
     ],
 )
 def test_mistakes_are_one_sentence_and_exit_code_2(words: list[str], sentence: str):
