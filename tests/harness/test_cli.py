@@ -93,7 +93,9 @@ def test_score_and_report_run_again_without_torch(finished: Path):
     assert "<html" in (finished / "report" / "index.html").read_text()
 
 
-@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["tasks"], ["models"], ["parse", "expw"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["run", "--help"], ["segment", "--help"], ["tasks"], ["models"], ["parse", "expw"]]
+)
 def test_light_commands_do_not_import_torch(words: list[str]):
     done = without_torch(*words, stdin="happy\n")
     assert done.returncode == 0, done.stderr
