@@ -100,6 +100,39 @@ def ask(
         raise typer.Exit(EXIT_FAILURES)
 
 
+@app.command(
+    epilog="Examples:\n\npython -m harness segment --data /data/faces --datasets celeba,expw\n\n"
+    "python -m harness segment *.jpg --maps maps --weights celebm.pt --detector-weights mobilenet0.25_Final.pth"
+)
+def segment(
+    images: Annotated[list[Path] | None, typer.Argument(metavar="IMAGE...", help="Photographs.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder with one folder per dataset.")] = None,
+    datasets: Annotated[str, typer.Option(help="Names joined by commas; all that are there if absent.")] = "",
+    splits: Annotated[str, typer.Option(help="Those of train, val, test that a dataset has.")] = "train,val,test",
+    maps: Annotated[Path | None, typer.Option(help="Folder of maps; by default DATA/maps, or maps.")] = None,
+    model: Annotated[str, typer.Option(help="farl/celebm/448 or farl/lapa/448.")] = "farl/celebm/448",
+    detector: Annotated[str, typer.Option(help="retinaface/mobilenet or .../resnet50.")] = "retinaface/mobilenet",
+    weights: Annotated[Path | None, typer.Option(help="The parser's file. It is a program: trust its origin.")] = None,
+    sha256: Annotated[str | None, typer.Option(help="Refuse the parser's file if it has another hash.")] = None,
+    detector_weights: Annotated[Path | None, typer.Option(help="The detector's file.")] = None,
+    device: Device = "auto",
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+) -> None:
+    """Make the segmentation maps of datasets or photographs, once. The same command resumes."""
+    from faceinsight.parsing import PyfacerOptions
+    from harness.segment_job import SegmentOptions, segment_job
+
+    pyfacer = PyfacerOptions(
+        model=model, detector=detector, weights=weights, sha256=sha256, detector_weights=detector_weights, device=device
+    )
+    options = SegmentOptions(
+        images=tuple(images or ()), data=data, datasets=_words(datasets), splits=_words(splits), maps=maps,
+        batch_size=batch_size, pyfacer=pyfacer,
+    )  # fmt: skip
+    if segment_job(options).unreadable:
+        raise typer.Exit(EXIT_FAILURES)
+
+
 @app.command()
 def score(path: RunPath) -> None:
     """Parse and score the stored answers again, without any model."""

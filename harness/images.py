@@ -26,7 +26,22 @@ def read(ref: ImageRef) -> Image.Image:
         raise ImageError(f"image {ref.path} does not exist") from None
     except Exception as error:  # PIL raises OSError, SyntaxError, ValueError, struct.error, zlib.error ...
         raise ImageError(f"image {ref.path} cannot be read: {error or type(error).__name__}") from error
-    return image if ref.box is None else _crop(image, ref)
+    return crop(image, ref)
+
+
+def crop(image: Image.Image, ref: ImageRef) -> Image.Image:
+    """The part of an upright image that is meant, of whatever mode.
+
+    Raises:
+        ImageError: the box lies outside the image.
+    """
+    if ref.box is None:
+        return image
+    left, top, right, bottom = ref.box
+    box = (max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height))
+    if box[0] >= box[2] or box[1] >= box[3]:
+        raise ImageError(f"box {ref.box} lies outside image {ref.path} of {image.width}x{image.height} pixels")
+    return image.crop(box)
 
 
 def square(image: Image.Image, colour: int | tuple[int, int, int]) -> Image.Image:
@@ -56,12 +71,3 @@ def _rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
-
-
-def _crop(image: Image.Image, ref: ImageRef) -> Image.Image:
-    assert ref.box is not None
-    left, top, right, bottom = ref.box
-    box = (max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height))
-    if box[0] >= box[2] or box[1] >= box[3]:
-        raise ImageError(f"box {ref.box} lies outside image {ref.path} of {image.width}x{image.height} pixels")
-    return image.crop(box)

@@ -1,4 +1,7 @@
-"""Toy faces: drawn, so that every label is known, and written to disk in the official layout of each dataset."""
+"""Toy faces: drawn, so that every label is known, and written to disk in the official layout of each dataset.
+
+Their true segmentation maps lie beside the datasets (harness.maps).
+"""
 
 import json
 import shutil
@@ -14,6 +17,8 @@ from filelock import FileLock
 
 from harness import maps
 from harness.errors import DataError, UnknownNameError
+from harness.maps import NAME as MAPS
+from harness.maps import write_about
 from tasks.toy.gold import attributes
 from tasks.toy.layouts import LAYOUTS, Job, Layout, jobs
 from tasks.toy.traits import DATASETS, Split, ToyTraits, sample
@@ -22,6 +27,8 @@ __all__ = ["ALL", "DRAWN", "VERSION", "ToyTraits", "sample", "write_toy"]
 
 VERSION = 2
 """Raise it when any file that `write_toy` writes would change."""
+MAKER = {"parser": "drawn"}
+"""What harness.maps.read_about says of the maps."""
 ALL = DATASETS
 DRAWN = frozenset(attributes(sample(0, "celeba", "train", 0)))
 """The attributes, in CelebA's or MAAD's names, that a toy face can have; the others are never drawn."""
@@ -34,7 +41,9 @@ _FEW = 64
 
 
 def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[str] = ALL) -> Path:
-    """Write each dataset under out/<dataset>/ in its official layout; what is there already is left alone.
+    """Write each dataset under out/<dataset>/ in its official layout, and the map of each face into out/maps/.
+
+    What is there already is left alone, the maps of earlier faces too.
 
     The true segmentation maps of all faces lie in out/maps/ (harness/maps.py).
 
@@ -52,6 +61,7 @@ def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[st
     Raises:
         UnknownNameError: A dataset is none of ALL.
         DataError: A folder is in the way which this function has not written.
+        ConfigError: out/maps/ holds maps of another maker.
     """
     sizes: dict[Split, int] = {"train": train, "val": max(1, test // 10), "test": test}
     for dataset in datasets:
@@ -70,7 +80,8 @@ def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[st
 def _is_written(folder: Path, stamp: dict[str, int]) -> bool:
     note = folder / _STAMP
     if note.exists():
-        return bool(json.loads(note.read_text(encoding="utf-8")) == stamp)
+        notes = (note, _maps_stamp(folder))  # either may have been removed with what it stands for
+        return all(each.exists() and json.loads(each.read_text(encoding="utf-8")) == stamp for each in notes)
     if folder.exists() and any(folder.iterdir()):
         raise DataError(f"{folder} holds files that are no toy faces; choose another folder for the toy faces.")
     return False
@@ -82,6 +93,8 @@ def _write(folder: Path, layout: Layout, pictures: list[Job], stamp: dict[str, i
     try:
         rows = _draw_all(draft, pictures)
         layout.annotate(draft, list(zip(pictures, rows, strict=True)))
+        _publish_maps(draft / MAPS, folder.parent / MAPS)
+        _maps_stamp(folder).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
         (draft / _STAMP).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
         draft.chmod(0o755)  # mkdtemp's own is private
         if folder.exists():
@@ -89,6 +102,20 @@ def _write(folder: Path, layout: Layout, pictures: list[Job], stamp: dict[str, i
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _maps_stamp(folder: Path) -> Path:
+    return folder.parent / MAPS / f"toy-{folder.name}.json"
+
+
+def _publish_maps(drawn: Path, maps: Path) -> None:
+    """Move the maps to those of the other datasets; a crash leaves some that nobody asks for, and no harm."""
+    write_about(maps, MAKER)
+    for file in drawn.glob("*/*.png"):
+        place = maps / file.parent.name
+        place.mkdir(exist_ok=True)
+        file.replace(place / file.name)
+    shutil.rmtree(drawn, ignore_errors=True)
 
 
 def _draw_all(draft: Path, pictures: list[Job]) -> list[list[str]]:

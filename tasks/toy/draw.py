@@ -76,8 +76,12 @@ def picture(traits: ToyTraits, width: int, height: int, framing: Framing = "mark
 
 def cutout(traits: ToyTraits, width: int) -> Image.Image:
     """Draw the whole avatar as RGBA on nothing, width pixels wide, to be pasted into a scene."""
-    root = frame(avatar(traits), width, round(width * WHOLE.height / WHOLE.width), WHOLE)
-    return rasterise(root).convert("RGBA")
+    return rasterise(frame(avatar(traits), *cutout_size(width), WHOLE)).convert("RGBA")
+
+
+def cutout_size(width: int) -> tuple[int, int]:
+    """Width and height in pixels of a whole avatar that is so wide."""
+    return width, round(width * WHOLE.height / WHOLE.width)
 
 
 def scene(traits: ToyTraits, width: int, height: int, framing: Framing) -> ET.Element:

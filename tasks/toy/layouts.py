@@ -1,8 +1,8 @@
 """The official layout of each dataset: how one face is written, and the annotations that go with all of them.
 
-A `draw` function writes the picture of one job, with the true segmentation map of each face in it, and returns its row
-or rows of annotation; an `annotate` function writes the files that list all rows. Rows are text, so that they travel
-between processes.
+A `draw` function writes the picture of one job, and into maps/ the map of each face of it, and returns its row or rows
+of annotation; an `annotate` function writes the files that list all rows. Rows are text, so that they travel between
+processes.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +11,11 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from harness import maps
-from harness.images import digest, read
+from harness.images import crop, digest, read
+from harness.maps import NAME as MAPS
+from harness.maps import write_map
 from harness.records import ImageRef, Record
 from tasks.datasets.split import hash_split
 from tasks.toy import gold
@@ -67,23 +67,19 @@ def jobs(dataset: str, sizes: dict[Split, int], seed: int) -> list[Job]:
     return found
 
 
+def _draw_face(root: Path, name: str, traits: ToyTraits, size: tuple[int, int], framing: Framing = "marked") -> None:
+    _save(picture(traits, *size, framing), root / name)
+    _save_map(root, ImageRef(path=root / name), Image.fromarray(segmentation(traits, *size, framing)))
+
+
 def _save(image: Image.Image, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image.save(path, "JPEG", quality=JPEG_QUALITY)
 
 
-def _save_map(root: Path, face: ImageRef, classes: NDArray[np.uint8]) -> None:
-    """Write the true map of a face that is on disk already, for a map is found by the pixels that are read again.
-
-    Maps lie beside the datasets' folders, and so beside the folder a dataset is drafted in.
-    """
-    maps.write_map(root.parent / maps.NAME, digest(read(face)), classes)
-
-
-def _draw_face(root: Path, traits: ToyTraits, size: tuple[int, int], name: str, framing: Framing = "marked") -> None:
-    """Write picture and map of one face; size is width and height in pixels."""
-    _save(picture(traits, *size, framing), root / name)
-    _save_map(root, ImageRef(path=root / name), segmentation(traits, *size, framing))
+def _save_map(root: Path, face: ImageRef, classes: Image.Image) -> None:
+    """Write what of the picture's classes belongs to the face, under the pixels as they are read from disk."""
+    write_map(root / MAPS, digest(read(face)), np.asarray(crop(classes, face)))
 
 
 def _lines(path: Path, lines: Sequence[str]) -> None:
@@ -94,7 +90,7 @@ def _lines(path: Path, lines: Sequence[str]) -> None:
 def _draw_celeba(job: Job, root: Path) -> list[str]:
     traits = sample(job.seed, job.dataset, job.split, job.index)
     name = f"{job.number:06d}.jpg"
-    _draw_face(root, traits, (178, 218), f"Img/img_align_celeba/{name}")
+    _draw_face(root, f"Img/img_align_celeba/{name}", traits, (178, 218))
     return [name + "".join(f" {1 if there else -1:2d}" for there in gold.celeba(traits).values())]
 
 
@@ -112,7 +108,7 @@ def _draw_maad(job: Job, root: Path) -> list[str]:
     width = int(rng.integers(110, 190))
     person = (1 if job.split == "test" else 1000) + job.index // _FACES_PER_PERSON
     name = f"n{person:06d}/{job.index % _FACES_PER_PERSON + 1:04d}_01.jpg"
-    _draw_face(root, traits, (width, int(width * rng.uniform(1.15, 1.3))), f"{job.split}/{name}")
+    _draw_face(root, f"{job.split}/{name}", traits, (width, int(width * rng.uniform(1.15, 1.3))))
     known = gold.maad(traits, job.seed, job.split, job.index)
     cells = [str(1 if known[attribute] else -1) if attribute in known else "0" for attribute in gold.MAAD]
     return [",".join([name, str(person), *cells])]
@@ -125,7 +121,7 @@ def _annotate_maad(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
 def _draw_fairface(job: Job, root: Path) -> list[str]:
     traits = sample(job.seed, job.dataset, job.split, job.index)
     name = f"{'val' if job.split == 'test' else 'train'}/{job.index + 1}.jpg"
-    _draw_face(root, traits, (224, 224), name)
+    _draw_face(root, name, traits, (224, 224))
     return [f"{name},{FAIRFACE_AGES[traits.age_bin]},{traits.gender},{traits.race},{job.index % 2 == 0}"]
 
 
@@ -140,7 +136,7 @@ def _draw_utkface(job: Job, root: Path) -> list[str]:
     gender = ("Male", "Female").index(traits.gender)
     race = _UTK_RACES.index(gold.UTK_RACES[traits.race])
     name = f"{traits.age}_{gender}_{race}_{utk_stamp(job.split, job.index)}.jpg.chip.jpg"
-    _draw_face(root, traits, (200, 200), f"UTKFace/{name}")
+    _draw_face(root, f"UTKFace/{name}", traits, (200, 200))
     return [name]
 
 
@@ -157,11 +153,10 @@ def utk_stamp(split: Split, index: int) -> str:
 
 def _draw_expw(job: Job, root: Path) -> list[str]:
     scene = draw_scene(job.seed, job.split, job.index)
-    file = root / "image/origin" / scene.name
-    _save(scene.image, file)
-    for left, top, right, bottom in scene.boxes[: job.faces]:
-        box = (left, top, min(right, scene.image.width), min(bottom, scene.image.height))
-        _save_map(root, ImageRef(path=file, box=box), scene.classes[box[1] : box[3], box[0] : box[2]])
+    path = root / "image/origin" / scene.name
+    _save(scene.image, path)
+    for box in scene.boxes[: job.faces]:
+        _save_map(root, ImageRef(path=path, box=box), scene.classes)
     return scene.lines[: job.faces]
 
 
@@ -172,7 +167,7 @@ def _annotate_expw(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
 def _draw_raf_db(job: Job, root: Path) -> list[str]:
     traits = sample(job.seed, job.dataset, job.split, job.index)
     name = f"{job.split}_{job.index + 1:0{5 if job.split == 'train' else 4}d}"
-    _draw_face(root, traits, (100, 100), f"basic/Image/aligned/{name}_aligned.jpg", "tight")
+    _draw_face(root, f"basic/Image/aligned/{name}_aligned.jpg", traits, (100, 100), "tight")
     return [f"{name}.jpg {RAF_CODES[traits.expression]}"]
 
 

@@ -17,7 +17,6 @@ from tasks.toy.segments import cutout_segmentation
 from tasks.toy.traits import DATASETS, EXPRESSIONS, SPLITS, Split, ToyTraits, sample
 
 HEIGHT = 240
-Box = tuple[int, int, int, int]
 _SLOT = 190
 """The width that one face takes, in pixels."""
 _NAMES = ("angry", "disgusted", "afraid", "happy", "sad", "surprised", "calm")
@@ -46,52 +45,56 @@ def scenes_of(faces: int) -> list[int]:
 
 
 class Scene(NamedTuple):
-    """A photograph with its faces."""
+    """One photograph with its faces, from left to right."""
 
     name: str
     image: Image.Image
-    classes: NDArray[np.uint8]
-    """The true segmentation, [height, width]."""
+    classes: Image.Image
+    """The class of each pixel, mode "L"; a later face lies over an earlier one."""
+    boxes: list[tuple[int, int, int, int]]
+    """left, top, right, bottom in pixels, one per face."""
     lines: list[str]
-    """A line of label.lst per face, whose box is top, left, right, bottom in pixels."""
-    boxes: list[Box]
+    """Of label.lst, one per face; they have top first."""
 
 
 def draw_scene(seed: int, split: Split, index: int) -> Scene:
-    """Draw one scene."""
+    """Draw one scene with its map."""
     rng = np.random.default_rng([seed, DATASETS.index("expw"), SPLITS.index(split), index, 3])
     first = 6 * (index // 3) + (0, 1, 3)[index % 3]  # the faces in the scenes before, at 1, 2, 3 in turn
     people = [sample(seed, "expw", split, first + place) for place in range(faces_in(index))]
     name = _name(rng, people[0], split, index)
     colour = tuple(int(value) for value in rng.integers(150, 240, 3))
     image = Image.new("RGB", (_SLOT * len(people) + 30, HEIGHT), colour)
-    classes = np.zeros((image.height, image.width), np.uint8)
-    lines, boxes = [], []
+    classes = Image.new("L", image.size)
+    boxes, lines = [], []
     for place, traits in enumerate(people):
         width = int(rng.integers(140, 190))
         left = 15 + place * _SLOT + int(rng.integers(0, _SLOT - width + 1))
         face = cutout(traits, width)
-        top = HEIGHT - face.height
-        image.paste(face, (left, top), face)
-        here = classes[top:, left : left + width]
-        np.copyto(here, drawn := cutout_segmentation(traits, width), where=drawn > 0)
-        boxes.append(_box(left, top, width))
-        confidence = float(rng.uniform(5, 120))
-        lines.append(_line(name, place, boxes[-1], traits, confidence))
-    return Scene(name, image, classes, lines, boxes)
+        at = left, HEIGHT - face.height
+        image.paste(face, at, face)
+        _paste_classes(classes, cutout_segmentation(traits, width), at)
+        boxes.append(_head_box(*at, width))
+        lines.append(_line(name, place, boxes[-1], traits, confidence=float(rng.uniform(5, 120))))
+    return Scene(name, image, classes, boxes, lines)
 
 
-def _box(left: int, top: int, width: int) -> Box:
-    """The head in an avatar that stands at this place: left, top, right, bottom."""
+def _paste_classes(classes: Image.Image, face: NDArray[np.uint8], at: tuple[int, int]) -> None:
+    classes.paste(Image.fromarray(face), at, Image.fromarray(face > 0))
+
+
+def _head_box(left: int, top: int, width: int) -> tuple[int, int, int, int]:
+    """The head of an avatar that is so wide and lies there: left, top, right, bottom in pixels."""
     scale = width / WHOLE.width
     box_left, box_top = left + round(_HEAD[0] * scale), top + round(_HEAD[1] * scale)
     size = round(_HEAD[2] * scale)
     return box_left, box_top, box_left + size, box_top + size
 
 
-def _line(name: str, place: int, box: Box, traits: ToyTraits, confidence: float) -> str:
+def _line(name: str, place: int, box: tuple[int, int, int, int], traits: ToyTraits, confidence: float) -> str:
     left, top, right, bottom = box
-    return f"{name} {place} {top} {left} {right} {bottom} {confidence:.4f} {EXPRESSIONS.index(traits.expression)}"
+    sides = f"{top} {left} {right} {bottom}"
+    return f"{name} {place} {sides} {confidence:.4f} {EXPRESSIONS.index(traits.expression)}"
 
 
 def _name(rng: np.random.Generator, traits: ToyTraits, split: Split, index: int) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
 from harness.maps import CLASSES
-from tasks.toy.draw import WHOLE, Framing, View, avatar, frame, rasterise, scene, view
+from tasks.toy.draw import WHOLE, Framing, View, avatar, cutout_size, frame, rasterise, scene, view
 from tasks.toy.gold import OPEN_MOUTHS
 from tasks.toy.traits import ToyTraits
 
@@ -38,21 +38,24 @@ _EARS_END = 140.0
 
 def segmentation(traits: ToyTraits, width: int, height: int, framing: Framing = "marked") -> NDArray[np.uint8]:
     """Draw the class of each pixel, uint8 [height, width]; see the module for the classes."""
+    shown = view(width, height, framing)
+    root = frame(avatar(traits), width, height, shown)
+    _paint_groups(root, traits)
     strips = [part for part in scene(traits, width, height, framing) if part.get("id") in ("toy_age", "toy_race")]
     for strip in strips:
         _paint(strip, "background")
-    return _classes(traits, width, height, view(width, height, framing), strips)
+    root.extend(strips)
+    return _classes(root, shown)
 
 
 def cutout_segmentation(traits: ToyTraits, width: int) -> NDArray[np.uint8]:
-    """The same of the whole avatar that `draw.cutout` draws; what is transparent there is background."""
-    return _classes(traits, width, round(width * WHOLE.height / WHOLE.width), WHOLE, [])
-
-
-def _classes(traits: ToyTraits, width: int, height: int, shown: View, above: list[ET.Element]) -> NDArray[np.uint8]:
-    root = frame(avatar(traits), width, height, shown)
+    """Draw the class of each pixel of the cutout of that width, uint8 [height, width]; around it is background."""
+    root = frame(avatar(traits), *cutout_size(width), WHOLE)
     _paint_groups(root, traits)
-    root.extend(above)
+    return _classes(root, WHOLE)
+
+
+def _classes(root: ET.Element, shown: View) -> NDArray[np.uint8]:
     return _split_sides(_decode(np.asarray(rasterise(root).convert("RGBA"))), shown)
 
 

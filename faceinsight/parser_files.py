@@ -1,0 +1,81 @@
+"""The two weight files that pyfacer needs: found, fetched or refused before pyfacer opens them.
+
+The parser's file is TorchScript, which is a program: opening one from anywhere but pyfacer's own release runs whatever
+its author wished. The detector's file is a pickle; it is opened as plain tensors or not at all.
+"""
+
+# mypy: disallow-untyped-calls=False
+
+import hashlib
+from pathlib import Path
+from urllib.parse import urlparse
+
+import torch
+
+from harness.errors import AdapterError, ConfigError
+
+_BLOCK = 1 << 20
+
+
+def weight_file(url: str, given: Path | None, flag: str) -> Path:
+    """The file that was given, or the one fetched from this address before, or fetched now.
+
+    Args:
+        url: where the file is published; torch's hub folder ($TORCH_HOME/hub/checkpoints) keeps it.
+        given: a local file, which is taken as it is.
+        flag: the option that gives a local file.
+
+    Raises:
+        ConfigError: the given file does not exist.
+        AdapterError: the file is not here and cannot be fetched.
+    """
+    name = Path(urlparse(url).path).name
+    if given is not None:
+        if not given.is_file():
+            raise ConfigError(f"{flag} {given} is not a file. {name} is published at {url}")
+        return given
+    kept = Path(torch.hub.get_dir()) / "checkpoints" / name
+    if not kept.is_file():
+        _fetch(url, kept, flag)
+    return kept
+
+
+def _fetch(url: str, place: Path, flag: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(url, str(place), progress=False)
+    except OSError as error:  # an URLError is one
+        raise AdapterError(
+            f"pyfacer's weights {place.name} are not in {place.parent} and cannot be fetched ({error}). Download {url} "
+            f"on a machine with a network and name the file with {flag}."
+        ) from error
+
+
+def sha256(file: Path) -> str:
+    """The hash of a file's bytes, in hexadecimal."""
+    found = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def check_tensors(file: Path, names: set[str]) -> None:
+    """See to it that a file holds the tensors of these names and nothing that could run.
+
+    pyfacer itself takes a file of another network without a word, if one name fits.
+
+    Raises:
+        AdapterError: it holds something else, or lacks a tensor.
+    """
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+        tensors = content.get("state_dict", content)
+        held = {name.split("module.", 1)[-1] for name in tensors}
+    except Exception as error:  # torch.load raises what it likes
+        raise AdapterError(f"{file} is no file of plain tensors, as a face detector's must be ({error}).") from error
+    if lacking := sorted(name for name in names - held if not name.endswith("num_batches_tracked")):
+        raise AdapterError(
+            f"{file} lacks {len(lacking)} of the detector's {len(names)} tensors, {lacking[0]} among them: it belongs "
+            "to another network (mobilenet and resnet50 have each their own)."
+        )
