@@ -49,11 +49,11 @@ class Built(NamedTuple):
 class Frozen:
     """The pretrained half of a FaceInsight."""
 
-    language_model: nn.Module
+    language_model: Any
     lm_head: nn.Module
     tokenizer: Any
-    vision_tower: nn.Module
-    seg_tower: nn.Module
+    vision_tower: Any
+    seg_tower: Any
     image_processor: Any
     features: Callable[[JointLabels], Tensor]
     """T^0 [K, T] of characteristics."""

@@ -3,12 +3,13 @@
 Shapes: N faces, B examples, L tokens, K characteristics.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset, Sampler
@@ -25,6 +26,7 @@ from tasks.registry import QUESTIONS, Question
 Draw = tuple[int, int]
 """A face's row and the number of the draw, which settles what is asked about it."""
 IGNORED = -100
+Treatment = Callable[[Image.Image], Image.Image]
 
 
 class Lessons(Dataset[dict[str, Any]]):
@@ -37,23 +39,26 @@ class Lessons(Dataset[dict[str, Any]]):
         seed: of the questions asked.
         written: whether examples hold a written answer as well, for the language-model loss.
         keep: whether prepared pictures stay in memory.
+        treat: what is done to each picture, but not to its map, before it is prepared.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         faces: LabelledFaces,
         processor: FaceInsightProcessor,
         maps: Path | None,
-        seed: int,
-        written: bool,
-        keep: bool,
+        seed: int = 0,
+        written: bool = False,
+        keep: bool = False,
+        treat: Treatment | None = None,
     ) -> None:
         self.faces = faces
         self.processor = processor
         self.maps = maps
         self.seed = seed
         self.written = written
-        self._pictures: dict[int, dict[str, Tensor]] | None = {} if keep else None
+        self.treat = treat
+        self.pictures: dict[int, dict[str, Tensor]] | None = {} if keep else None
         self._prompts: dict[str, list[int]] = {}
         self._asked = [
             [asked for asked in QUESTIONS.values() if asked.dataset == dataset] for dataset in faces.datasets
@@ -111,27 +116,28 @@ class Lessons(Dataset[dict[str, Any]]):
         return [*tokenizer.encode(" " + text, add_special_tokens=False), tokenizer.eos_token_id]
 
     def _picture(self, row: int) -> dict[str, Tensor]:
-        if self._pictures is None:
+        if self.pictures is None:
             return self._prepared(self.faces.image(row))
-        if row not in self._pictures:
-            self._pictures[row] = {name: value.half() for name, value in self._prepared(self.faces.image(row)).items()}
-        return self._pictures[row]
+        if row not in self.pictures:
+            self.pictures[row] = {name: value.half() for name, value in self._prepared(self.faces.image(row)).items()}
+        return self.pictures[row]
 
     def _prepared(self, reference: ImageRef) -> dict[str, Tensor]:
-        face = look(reference, self.maps, self.processor.image_processor)
+        face = look(reference, self.maps, self.processor.image_processor, self.treat)
         maps = None if face.classes is None else [face.classes]
         features = self.processor(images=[face.picture], maps=maps, return_tensors="pt")
         return {name: value[0] for name, value in features.items()}
 
 
-def look(reference: ImageRef, maps: Path | None, image_processor: Any) -> Seen:
+def look(reference: ImageRef, maps: Path | None, image_processor: Any, treat: Treatment | None = None) -> Seen:
     """A face and, where a folder of maps is given, its map, as the processor takes them.
 
     Raises:
         ImageError: one of them is missing or damaged.
     """
     picture = read(reference)
-    return seen(picture, None if maps is None else read_map(maps, picture), image_processor)
+    classes = None if maps is None else read_map(maps, picture)  # found by the pixels on disk
+    return seen(treat(picture) if treat else picture, classes, image_processor)
 
 
 class WeightedDraws(Sampler[Draw]):

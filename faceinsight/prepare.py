@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from transformers import TrainerCallback
 
+from faceinsight import ground_truth
 from faceinsight.assembly import Built, Frozen, assemble
+from faceinsight.correlations import count
 from faceinsight.faces import LabelledFaces
-from faceinsight.graph import Counts, co_occurrence
+from faceinsight.graph import Counts
 from faceinsight.labels import JointLabels, join, joint_labels
 from faceinsight.lessons import Lessons
 from faceinsight.recipe import Data, Recipe
@@ -32,7 +33,7 @@ class Material:
     @property
     def counts(self) -> Counts:
         """Co-occurrence in the training faces."""
-        return co_occurrence(torch.from_numpy(self.train.labels_NK), torch.from_numpy(self.train.mask_NK))
+        return count(self.train).counts
 
 
 def material(recipe: Recipe, root: Path) -> Material:
@@ -45,7 +46,10 @@ def material(recipe: Recipe, root: Path) -> Material:
     labels = labels_of(data.questions)
     train, held = train_and_val(root, data.datasets, data.validation, labels, data.limit, recipe.training.seed)
     rules = (load_rules(Path(recipe.rules)) if recipe.rules else load_rules()).within(labels.names)
-    return Material(train, few(held, data.validation_limit), rules, "")
+    counted = ground_truth.tallies(train, rules)
+    kept = ground_truth.kept(rules, ground_truth.add(list(counted.values())), recipe.rule_threshold)
+    table = ground_truth.table(rules, counted, recipe.rule_threshold)
+    return Material(train, few(held, data.validation_limit), kept, table)
 
 
 def labels_of(questions: Sequence[str] | None) -> JointLabels:

@@ -5,7 +5,7 @@ faceinsight/recipes/paper.toml states the paper's scale with hardware, hours and
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
@@ -52,6 +52,8 @@ class Data(Record):
     """Share of the training faces that is held out where a set has no validation split."""
     validation_limit: int = Field(default=2000, ge=1)
     """Faces per dataset that an evaluation looks at, at most."""
+    test_limit: int | None = Field(default=None, ge=1)
+    """Test faces per dataset that a trial of an ablation is scored on; None is all."""
     keep_in_memory: bool = False
     """Keep prepared pictures in memory, 16-bit: for sets of a few thousand small pictures."""
 
@@ -94,21 +96,24 @@ class Recipe(Record):
     """A FaceInsight whose frozen half is used: a folder, or "miniature"."""
     rules: str | None = None
     """A file of rules in place of faceinsight/rules.toml."""
-    rule_threshold: float = Field(default=1.0, ge=0, le=1)
-    """Rules that ground truth breaks more often than this, where they apply, are left out."""
+    rule_threshold: float | None = Field(default=None, ge=0, le=1)
+    """Rules that ground truth breaks more often than this, where they apply, are left out; None keeps all."""
     model: Settings = Settings()
     data: Data = Data()
     training: Training
 
 
-def load_recipe(file: Path) -> Recipe:
-    """Read a recipe.
+R = TypeVar("R", bound=Recipe)
+
+
+def load_recipe(file: Path, kind: type[R]) -> R:
+    """Read a recipe: `Recipe`, or a kind of it with more fields.
 
     Raises:
         ConfigError: it is absent or malformed, or names no frozen parts, or two kinds of them.
     """
     try:
-        recipe = Recipe.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        recipe = kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"the training config {file} cannot be read: {error}.") from error
     except ValidationError as error:

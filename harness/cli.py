@@ -36,6 +36,7 @@ Tasks = Annotated[str, typer.Option(help="attr, agr, expr, or single questions s
 ProfileName = Annotated[str, typer.Option("--profile", help="tiny: miniatures on drawn faces; paper: the real ones.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 ...")]
 Dtype = Annotated[str, typer.Option(help="auto (float32 on CPU, bfloat16 on GPU), float32, bfloat16, float16.")]
+Maps = Annotated[Path | None, typer.Option(help="Folder of segmentation maps; by default DATA/maps.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/tiny-1a2b3c4d.")]
 
 
@@ -179,6 +180,47 @@ def correlate(
 
     words = None if datasets == "all" else _words(datasets)
     correlate_job(Options(data=data, datasets=words, tau=tau, omega=omega, out=out, limit=limit))
+
+
+@app.command(
+    epilog="Examples:\n\npython -m harness train faceinsight --config faceinsight/recipes/tiny.toml --out runs/faceinsight\n\n"
+    "torchrun --nproc-per-node 8 -m harness train faceinsight --config faceinsight/recipes/paper.toml --data /data/faces"
+)
+def train(
+    model: Annotated[str, typer.Argument(help="faceinsight.")],
+    config: Annotated[Path, typer.Option(help="A file such as faceinsight/recipes/tiny.toml.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with one folder per dataset; drawn faces if absent.")
+    ] = None,
+    maps: Maps = None,
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the model.")] = Path("runs/faceinsight"),
+    whole: Annotated[bool, typer.Option("--whole", help="Write the frozen parts too, not the adapters alone.")] = False,
+) -> None:
+    """Train FaceInsight. The same command resumes."""
+    from harness.errors import UnknownNameError
+
+    if model != "faceinsight":
+        raise UnknownNameError.of("model to train", model, ["faceinsight"], "`python -m harness train --help`")
+    from harness.train import train_faceinsight
+
+    train_faceinsight(config, data, maps, out, whole)
+
+
+@app.command(epilog="Example:\n\npython -m harness ablate --out runs/ablation")
+def ablate(
+    config: Annotated[Path | None, typer.Option(help="By default faceinsight/recipes/ablation.toml.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with one folder per dataset; drawn faces if absent.")
+    ] = None,
+    maps: Maps = None,
+    out: Annotated[Path, typer.Option(help="Folder for trials and report.")] = Path("runs/ablation"),
+    jobs: Annotated[int, typer.Option(min=1, help="Trials at once.")] = 2,
+) -> None:
+    """Train and score FaceInsight's parts one by one, several seeds each, and draw the paper's figure 8."""
+    from harness.ablate import DEFAULT
+    from harness.ablate import ablate as run_ablation
+
+    run_ablation(config or DEFAULT, data, maps, out, jobs)
 
 
 @app.command()

@@ -48,7 +48,7 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
     quiet()
     first = int(os.environ.get("RANK", "0")) == 0
     console = Console(quiet=not first)
-    recipe = load_recipe(config)
+    recipe = load_recipe(config, Recipe)
     root = data or toy_faces()
     _claim(out, recipe, first)
     found = material(recipe, root)
@@ -79,8 +79,12 @@ def frozen_parts(recipe: Recipe) -> Frozen:
     if recipe.parts is not None:
         return pretrained(recipe.parts, dtype)
     assert recipe.frozen is not None
-    folder = MINIATURES / "faceinsight" if recipe.frozen == MINIATURE else Path(recipe.frozen)
-    return frozen_half(folder, dtype)
+    return frozen_half(frozen_folder(recipe.frozen), dtype)
+
+
+def frozen_folder(name: str) -> Path:
+    """The folder of a FaceInsight whose frozen half is used."""
+    return MINIATURES / "faceinsight" if name == MINIATURE else Path(name)
 
 
 def save(trainer: FaceTrainer, folder: Path, whole: bool) -> None:

@@ -96,8 +96,15 @@ def test_score_and_report_run_again_without_torch(finished: Path):
 @pytest.mark.parametrize(
     "words",
     [
-        ["--help"], ["run", "--help"], ["correlate", "--help"], ["segment", "--help"], ["train", "--help"],
-        ["ablate", "--help"], ["tasks"], ["models"], ["parse", "expw"],
+        ["--help"],
+        ["run", "--help"],
+        ["correlate", "--help"],
+        ["segment", "--help"],
+        ["train", "--help"],
+        ["ablate", "--help"],
+        ["tasks"],
+        ["models"],
+        ["parse", "expw"],
     ],  # fmt: skip
 )
 def test_light_commands_do_not_import_torch(words: list[str]):

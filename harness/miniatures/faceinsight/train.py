@@ -40,7 +40,7 @@ class Training:
         """All stages, or what is left of them."""
         torch.set_num_threads(1)  # networks this small only wait for a second thread
         sizes = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
-        recipe = load_recipe(self.recipe_file)
+        recipe = load_recipe(self.recipe_file, Recipe)
         found = material(recipe, self.root)
         work = self.cache / f"faceinsight-{_mark(sizes, self.seed)}"
         parts = StandIns(found.train, self.root / MAPS, sizes, work, self.seed).parts()
