@@ -40,6 +40,8 @@ class ModelSpec(Record):
     adapter: str
     """"module:Class" or "path/to/file.py:Class"."""
     repo: str | None = None
+    trained: str | None = None
+    """Where a user's own training puts the checkpoint of a model that nobody has published."""
     licence: str = "unknown"
     parameters: float | None = None
     """Billions, of the published checkpoint."""
@@ -59,7 +61,7 @@ class ModelSpec(Record):
     @property
     def listed(self) -> bool:
         """Whether this is a real network of the list, and so meant by "all": not echo, not a user's own."""
-        return self.repo is not None and self.name in _table()
+        return (self.repo or self.trained) is not None and self.name in _table()
 
     @property
     def miniature(self) -> Path:
@@ -76,12 +78,19 @@ class ModelSpec(Record):
             return self.checkpoint
         if profile == "tiny" and self.listed:
             return self._miniature_folder()
+        if self.trained is not None:
+            return self._trained_folder()
         repo = self.repo or getattr(self.load(), "repo", None)
         if repo is None and not self._needs_weights():
             return ""
         if repo is None:
             raise AdapterError(f"model '{self.name}' names no checkpoint; write '{self.name}@FOLDER_OR_REPO'")
         return str(repo)
+
+    def untrained(self, profile: Profile) -> bool:
+        """Whether the checkpoint is one that the user's own training has yet to write."""
+        own = self.trained is not None and self.checkpoint is None and profile != "tiny"
+        return own and not Path(str(self.trained)).is_dir()
 
     def load(self) -> type[Any]:
         """The adapter class; this is where torch comes in.
@@ -109,6 +118,14 @@ class ModelSpec(Record):
                 f"or use the published weights with --profile paper, or name a checkpoint: '{self.name}@FOLDER'"
             )
         return str(self.miniature)
+
+    def _trained_folder(self) -> str:
+        if self.untrained("paper"):
+            raise AdapterError(
+                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with `python -m "
+                f"harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
+            )
+        return str(self.trained)
 
     def _needs_weights(self) -> bool:
         return hasattr(self.load(), "answer")  # an engine of its own, such as echo, may need none

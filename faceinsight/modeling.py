@@ -214,12 +214,14 @@ class FaceInsightForConditionalGeneration(LlavaForConditionalGeneration):
             characteristic_mask: [B, K], 1 where annotated; None is everywhere.
             logits_to_keep: as in LLaVA.
         """
+        read = characteristic_labels is not None
+        if read:
+            kwargs.setdefault("use_cache", False)  # nothing is written, and a Trainer would gather the cache
         output = self.model(
             input_ids, pixel_values, seg_pixel_values, attention_mask, position_ids, past_key_values, inputs_embeds,
             mm_encoder_outputs, **kwargs,
         )  # fmt: skip
         hidden_BLD = output.last_hidden_state
-        read = characteristic_labels is not None
         logits_BK = self._read(hidden_BLD, input_ids) if read else None
         logits = None
         if labels is not None or not read:

@@ -16,7 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import StateDictOptions, set_model_state_dict
 from torch.utils.data import Sampler
-from transformers import EarlyStoppingCallback, EvalPrediction, Trainer, TrainerCallback, TrainingArguments
+from transformers import (
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
 from transformers.trainer_utils import get_last_checkpoint
 
 from faceinsight.assembly import Built
@@ -72,6 +79,7 @@ class FaceTrainer(Trainer):
             compute_metrics=self._metrics,
             callbacks=[EarlyStoppingCallback(course.training.patience), *course.callbacks],
         )
+        self.remove_callback(PrinterCallback)  # who wants to see the log brings a callback of their own
 
     def _metrics(self, found: EvalPrediction) -> dict[str, float]:
         truth, mask = (np.asarray(part).astype(bool) for part in found.label_ids)

@@ -19,7 +19,8 @@ from harness.engines.quiet import quiet
 from harness.engines.threads import set_threads
 from harness.maps import NAME as MAPS
 from harness.store import write_atomically
-from harness.train import RECIPES, frozen_folder, frozen_parts, toy_faces
+from harness.toys import training_faces
+from harness.train import RECIPES, frozen_folder, frozen_parts
 from harness.trials import Trial, Trials, at_omega
 from harness.versions import versions
 from reports.ablation import write_ablation
@@ -46,7 +47,7 @@ def ablate(config: Path, data: Path | None, maps: Path | None, out: Path, jobs: 
         HarnessError: a malformed config, missing data, or trials of other settings in the folder.
     """
     recipe = load_recipe(config, AblationRecipe)
-    root = data or toy_faces()
+    root = data or training_faces()
     out.mkdir(parents=True, exist_ok=True)
     _describe(out, recipe, toy=data is None)
     console = Console()

@@ -63,13 +63,14 @@ def run(
     ] = None,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    maps: Maps = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
 ) -> None:
     """Ask models about datasets, score the answers, write the report. The same command resumes."""
     from harness.config import engine_options
     from harness.main_job import Options, main_job
 
-    engine = engine_options(profile, device, dtype, batch_size)
+    engine = engine_options(profile, device, dtype, batch_size, maps)
     options = Options(
         models=_words(models), tasks=_words(tasks), data=data, out=out, limit=limit, seed=seed,
         max_new_tokens=max_new_tokens, temperature=temperature, engine=engine, retry_failed=retry_failed,
@@ -90,13 +91,14 @@ def ask(
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 256,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    maps: Maps = None,
 ) -> None:
     """Ask one model about your own photographs: prompt, verbatim answer, parsed labels."""
     from harness.ask import ask_about
     from harness.config import engine_options
     from harness.records import Decoding
 
-    options = engine_options(profile, device, dtype)
+    options = engine_options(profile, device, dtype, maps=maps)
     if not ask_about(model, images, task, Decoding(max_new_tokens=max_new_tokens), options):
         raise typer.Exit(EXIT_FAILURES)
 

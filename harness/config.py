@@ -65,7 +65,9 @@ def profile(name: str) -> Profile:
     return profiles()[name]
 
 
-def engine_options(profile_name: str, device: str, dtype: str, batch_size: int | None = None) -> EngineOptions:
+def engine_options(
+    profile_name: str, device: str, dtype: str, batch_size: int | None = None, maps: Path | None = None
+) -> EngineOptions:
     """Options of the command line as a record.
 
     Raises:
@@ -73,8 +75,15 @@ def engine_options(profile_name: str, device: str, dtype: str, batch_size: int |
     """
     if dtype not in DTYPES:
         raise UnknownNameError.of("dtype", dtype, DTYPES, "`python -m harness run --help`")
-    values = {"profile": profile(profile_name).name, "device": device, "dtype": dtype, "batch_size": batch_size}
-    return EngineOptions.model_validate(values)
+    return EngineOptions.model_validate(
+        {
+            "profile": profile(profile_name).name,
+            "device": device,
+            "dtype": dtype,
+            "batch_size": batch_size,
+            "maps": maps,
+        }
+    )
 
 
 def cache_folder() -> Path:

@@ -13,13 +13,11 @@ from faceinsight.correlations import NAME, Correlations, count, write
 from faceinsight.faces import ALL, LabelledFaces, load
 from faceinsight.graph import check_share, conditional, edges
 from faceinsight.rules import load_rules
-from harness.config import cache_folder
 from harness.records import Record
+from harness.toys import RUN_SEED, toy_root
 from reports import style
 from reports.correlation import drawn, heat_map
-from tasks.toy import write_toy
 
-TOY_SEED = 0
 TOY_TRAIN = 300
 """Drawn training faces of each dataset, where no data are named."""
 _HUBS = 5
@@ -50,7 +48,7 @@ def correlate_job(options: Options, console: Console | None = None) -> Correlati
     datasets = ALL if options.datasets is None else options.datasets
     check_share("tau", options.tau)  # before minutes of reading
     check_share("omega", options.omega)
-    faces = load(options.data or toy_root(), datasets, "train", limit=options.limit)
+    faces = load(options.data or toy_root(TOY_TRAIN, 1, RUN_SEED), datasets, "train", limit=options.limit)
     rules = load_rules()
     broken = ground_truth.table(rules, ground_truth.tallies(faces, rules))
     _say(console, [*_origin(faces, options.data is None), "", broken, ""])
@@ -60,12 +58,6 @@ def correlate_job(options: Options, console: Console | None = None) -> Correlati
     pictures = draw(options.out / NAME, counted, options.tau)
     _say(console, [f"wrote {file}" for file in (options.out / NAME, *pictures)])
     return counted
-
-
-def toy_root() -> Path:
-    """The folder of the drawn training faces: drawn at the first call (a minute), then kept."""
-    root = cache_folder() / "toy" / f"seed{TOY_SEED}-train{TOY_TRAIN}"
-    return write_toy(root, test=1, train=TOY_TRAIN, seed=TOY_SEED)
 
 
 def graph_in_words(counted: Correlations, tau: float, omega: float) -> Iterator[str]:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from rich.console import Console
 
+from adapters.base import Profile
 from adapters.registry import ModelSpec, spec
 from adapters.registry import names as model_names
 from harness.checkpoints import fingerprint
-from harness.config import RunConfig, cache_folder, data_root, profile
+from harness.config import RunConfig, data_root, profile
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
+from harness.maps import NAME as MAPS
 from harness.manifest import note_engine, record
 from harness.overview import show_scores
 from harness.plan import PlannedQuestion, Planner
@@ -19,10 +21,9 @@ from harness.records import Decoding, Record
 from harness.rescore import rescore
 from harness.runner import Outcome, Runner
 from harness.store import RunFolder
+from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
 from tasks.registry import questions_of
-
-TOY_SEED = 0
 
 
 class Options(Record):
@@ -48,6 +49,9 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     """
     console = console or Console()
     config = settings(options)
+    if options.models == ("all",):
+        for name in sorted({one for one in model_names() if spec(one).listed} - set(config.models)):
+            console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
     specs = {name: spec(name) for name in config.models}
     folder = RunFolder(options.out or config.default_folder())
     with folder.lock():
@@ -75,7 +79,7 @@ def settings(options: Options) -> RunConfig:
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
-    names = _all_models() if options.models == ("all",) else options.models
+    names = _all_models(options.engine.profile) if options.models == ("all",) else options.models
     models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
     tokens = options.max_new_tokens or defaults.max_new_tokens
     return RunConfig(
@@ -85,21 +89,13 @@ def settings(options: Options) -> RunConfig:
         decoding=Decoding(max_new_tokens=tokens, temperature=options.temperature, seed=options.seed),
         limit=limit,
         seed=options.seed,
-        data_root=root or toy_root(limit or 1),
+        data_root=root or toy_root(0, limit or 1, RUN_SEED),
     )
 
 
-def _all_models() -> tuple[str, ...]:
-    return tuple(name for name in model_names() if spec(name).listed)
-
-
-def toy_root(faces: int) -> Path:
-    """The folder of the drawn faces, `faces` test faces per dataset: drawn at the first call (seconds), then kept."""
-    from tasks.toy import write_toy
-
-    root = cache_folder() / "toy" / f"seed{TOY_SEED}-test{faces}"
-    write_toy(root, test=faces, train=0, seed=TOY_SEED)
-    return root
+def _all_models(profile: Profile) -> tuple[str, ...]:
+    """The listed models, but for those that have no checkpoint before somebody trains them."""
+    return tuple(name for name in model_names() if spec(name).listed and not spec(name).untrained(profile))
 
 
 def plan(config: RunConfig) -> list[PlannedQuestion]:
@@ -116,8 +112,10 @@ def _ask(
     specs: dict[str, ModelSpec],
     console: Console,
 ) -> Outcome:
+    place = options.engine.model_copy(update={"maps": options.engine.maps or config.data_root / MAPS})
+
     def engine_of(name: str) -> Engine:
-        engine = open_engine(specs[name], options.engine)
+        engine = open_engine(specs[name], place)
         note_engine(folder, name, engine)
         return engine
 

@@ -18,15 +18,14 @@ from faceinsight.assembly import Built, Frozen, frozen_half, pretrained
 from faceinsight.prepare import Material, course, material
 from faceinsight.recipe import Recipe, load_recipe
 from faceinsight.training import METRIC, FaceTrainer, train
-from harness.config import cache_folder
 from harness.engines.quiet import quiet
 from harness.engines.threads import set_threads
 from harness.errors import ConfigError
 from harness.maps import NAME as MAPS
+from harness.toys import training_faces
 
 RECIPES = Path(checkpoint.__file__).parent / "recipes"
 MINIATURE = "miniature"
-TRAIN_FACES, TEST_FACES, TRAIN_SEED = 2000, 300, 1
 
 
 def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: Path, whole: bool) -> Path:
@@ -49,7 +48,7 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
     first = int(os.environ.get("RANK", "0")) == 0
     console = Console(quiet=not first)
     recipe = load_recipe(config, Recipe)
-    root = data or toy_faces()
+    root = data or training_faces()
     _claim(out, recipe, first)
     found = material(recipe, root)
     _show(console, recipe, found)
@@ -63,14 +62,6 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
         distributed.barrier()
         distributed.destroy_process_group()  # torchrun ends in an abort otherwise
     return out / "model"
-
-
-def toy_faces() -> Path:
-    """The folder of the drawn training faces, drawn at the first call (minutes), then kept."""
-    from tasks.toy import VERSION, write_toy
-
-    root = cache_folder() / f"toy{VERSION}-train-{TRAIN_FACES}-{TRAIN_SEED}"
-    return write_toy(root, test=TEST_FACES, train=TRAIN_FACES, seed=TRAIN_SEED)
 
 
 def frozen_parts(recipe: Recipe) -> Frozen:

@@ -12,12 +12,13 @@ from pathlib import Path
 from adapters.registry import MINIATURES
 from harness.config import cache_folder
 from harness.errors import HarnessError
+from harness.maps import NAME as MAPS
 from harness.miniatures import build, card, corpus, evaluate, train
-from harness.miniatures.corpus import Lesson
 from harness.miniatures.evaluate import Figures
+from harness.miniatures.faceinsight import train as faceinsight
+from harness.toys import TEST_SEED, TRAIN_FACES, TRAIN_SEED, toy_root, training_faces
 from tasks import toy
 
-TRAIN_SEED, TEST_SEED = 1, 2
 TEST_FACES = 200
 
 
@@ -41,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         ("evaluate", "print what it sees"),
     ):
         sub = commands.add_parser(command, help=words)
-        sub.add_argument("name", help=f"one of {', '.join(build.names())}")
+        sub.add_argument("name", help=f"one of {', '.join((*build.names(), faceinsight.NAME))}")
         sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
         sub.add_argument("--out", type=Path, help="folder of the miniature (default adapters/miniatures/NAME)")
         sub.add_argument(
@@ -53,14 +54,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    plan = build.recipe(options.name)["training"]
-    lessons = _lessons(options.cache, "train", plan["faces"], TRAIN_SEED)
-    training = train.Training(options.name, lessons, _work(options), options.seed, options.scale)
-    built = training.run()
     fresh = _out(options).with_name(f".{options.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    build.save(options.name, built, fresh)
-    text = _card(options, training, _figures(options, fresh)).text()
+    if options.name == faceinsight.NAME:
+        own = faceinsight.Training(training_faces(options.cache), options.cache, options.seed, options.scale)
+        faceinsight.save(own.run(), fresh)
+        text = own.card(_figures(options, fresh)).text()
+    else:
+        lessons = corpus.lessons(training_faces(options.cache), "train")
+        training = train.Training(options.name, lessons, _work(options), options.seed, options.scale)
+        build.save(options.name, training.run(), fresh)
+        text = _card(options, training, _figures(options, fresh)).text()
     (fresh / "README.md").write_text(text, encoding="utf-8")
     shutil.rmtree(_out(options), ignore_errors=True)
     os.replace(fresh, _out(options))
@@ -72,8 +76,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _figures(options: argparse.Namespace, folder: Path) -> dict[str, Figures]:
-    adapter = evaluate.load(options.name, folder)
-    return evaluate.evaluate(adapter, _lessons(options.cache, "test", options.faces, TEST_SEED))
+    root = toy_root(1, options.faces, TEST_SEED, options.cache)
+    return evaluate.evaluate(evaluate.load(options.name, folder, root / MAPS), corpus.lessons(root, "test"))
 
 
 def _card(options: argparse.Namespace, training: train.Training, figures: dict[str, Figures]) -> card.Card:
@@ -86,7 +90,7 @@ def _card(options: argparse.Namespace, training: train.Training, figures: dict[s
         weights=f"{sum(weight.numel() for weight in training.model.parameters()):,}",
         command=f"python -m harness.miniatures train {options.name} --seed {options.seed}{scale}",
         seed=options.seed,
-        train_faces=training.plan["faces"],
+        train_faces=TRAIN_FACES,
         train_seed=TRAIN_SEED,
         test_seed=TEST_SEED,
         lessons=len(training.lessons),
@@ -95,14 +99,6 @@ def _card(options: argparse.Namespace, training: train.Training, figures: dict[s
         minutes=round(training.minutes),
         figures=figures,
     )
-
-
-def _lessons(cache: Path, split: str, faces: int, seed: int) -> list[Lesson]:
-    """All questions about so many faces per dataset, drawn on first use."""
-    folder = cache / f"toy{toy.VERSION}-{split}-{faces}-{seed}"
-    train_faces, test_faces = (faces, 1) if split == "train" else (1, faces)
-    toy.write_toy(folder, test=test_faces, train=train_faces, seed=seed)
-    return corpus.lessons(folder, split)
 
 
 def _work(options: argparse.Namespace) -> Path:

@@ -12,7 +12,7 @@ from adapters import registry as models
 from adapters.hf import ChatModel
 from harness import images
 from harness.miniatures.corpus import Lesson
-from harness.records import Decoding, Parsed, Record, Status
+from harness.records import Decoding, Parsed, Record, Request, Status
 from tasks.labels import label_space
 from tasks.parse import parse
 from tasks.registry import question
@@ -47,9 +47,11 @@ class Figures(Record):
     attributes: dict[str, Sight] = Field(default_factory=dict)
 
 
-def load(name: str, folder: Path) -> ChatModel:
-    """The miniature as the project's adapter loads it, in float32."""
+def load(name: str, folder: Path, maps: Path | None = None) -> ChatModel:
+    """The miniature as the project's adapter loads it, in float32; `maps` is for one that sees segmentation maps."""
     adapter: ChatModel = models.spec(name).load()(str(folder), device="cpu", dtype="float32")
+    if hasattr(adapter, "maps"):
+        adapter.maps = maps
     return adapter
 
 
@@ -64,8 +66,13 @@ def replies(adapter: ChatModel, lessons: Sequence[Lesson], batch: int = 32) -> I
     for start in range(0, len(lessons), batch):
         part = lessons[start : start + batch]
         faces = [adapter.image(images.read(lesson.image)) for lesson in part]
-        answers = adapter.answer(adapter.batch(faces, [lesson.text for lesson in part]), DECODING)
+        answers = adapter.answer(adapter.inputs(faces, [_request(lesson) for lesson in part]), DECODING)
         yield from (answer.text for answer in answers)
+
+
+def _request(lesson: Lesson) -> Request:
+    space = question(lesson.question).space
+    return Request(key="", sample_id="", image=lesson.image, text=lesson.text, space=space)
 
 
 def _question(adapter: ChatModel, name: str, lessons: Sequence[Lesson], batch: int) -> Figures:

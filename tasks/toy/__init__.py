@@ -15,7 +15,6 @@ from tempfile import mkdtemp
 
 from filelock import FileLock
 
-from harness import maps
 from harness.errors import DataError, UnknownNameError
 from harness.maps import NAME as MAPS
 from harness.maps import write_about
@@ -45,8 +44,6 @@ def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[st
 
     What is there already is left alone, the maps of earlier faces too.
 
-    The true segmentation maps of all faces lie in out/maps/ (harness/maps.py).
-
     Args:
         out: The data root.
         test: The number of test faces of each dataset.
@@ -71,7 +68,6 @@ def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[st
         folder = Path(out) / dataset
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.parent / _LOCK):
-            maps.write_about(folder.parent / maps.NAME, {"parser": "drawn"})
             if not _is_written(folder, stamp):
                 _write(folder, LAYOUTS[dataset], jobs(dataset, sizes, seed), stamp)
     return Path(out)
