@@ -89,6 +89,7 @@ class FaceInsightModel(LlavaModel):
         """
         if (seg_pixel_values is not None) is not (self.config.seg_config is not None):
             raise ValueError("segmentation maps must be given just where the model has a tower for them")
+        pixel_values = _as_weights(pixel_values, self.vision_tower)
         output: BaseModelOutputWithPooling = super().get_image_features(pixel_values, **kwargs)
         if seg_pixel_values is not None:
             maps = self._seg_features(seg_pixel_values)
@@ -98,8 +99,8 @@ class FaceInsightModel(LlavaModel):
 
     def _seg_features(self, seg_pixel_values: Tensor) -> Tensor:
         """[B, tokens, D]: the layer LLaVA reads of its own tower, without the class token."""
-        weights = next(self.seg_tower.parameters())
-        seen = self.seg_tower(seg_pixel_values.to(weights.dtype), output_hidden_states=True, return_dict=True)
+        pixels = _as_weights(seg_pixel_values, self.seg_tower)
+        seen = self.seg_tower(pixels, output_hidden_states=True, return_dict=True)
         adapted: Tensor = self.seg_projector(seen.hidden_states[self.config.vision_feature_layer][:, 1:])
         return adapted
 
@@ -274,6 +275,10 @@ class FaceInsightForConditionalGeneration(LlavaForConditionalGeneration):
 def _adapter(config: FaceInsightConfig, width: int) -> Adapter:
     words = config.text_config.hidden_size
     return Adapter(width, words, config.projector_hidden_act, config.multimodal_projector_bias)
+
+
+def _as_weights(values: Tensor, module: nn.Module) -> Tensor:
+    return values.to(next(module.parameters()).dtype)
 
 
 def _placed(embedded_BLD: Tensor, places_BL: Tensor, features_ND: Tensor, kind: str) -> Tensor:

@@ -76,7 +76,10 @@ class Training(Record):
     patience: int = Field(default=5, ge=1)
     """Evaluations without a better validation accuracy, after which training stops."""
     precision: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of the frozen parts and the activations; adapters and graph are always float32."""
+    """Of the frozen parts, and so of the activations; adapters, graph and head are always float32.
+
+    Nothing is cast on the way (autocast, FSDP's mixed precision): that would take the adapters along.
+    """
     activation_checkpointing: bool = False
     sharding: Literal["none", "fsdp"] = "none"
     """none: every process holds the model (DDP); fsdp: FSDP2 shards it."""

@@ -81,6 +81,11 @@ class FaceTrainer(Trainer):
         )
         self.remove_callback(PrinterCallback)  # who wants to see the log brings a callback of their own
 
+    def weights(self) -> dict[str, Tensor]:
+        """All weights by name, whole; under FSDP every process must ask, and the first one gets them."""
+        gathered: dict[str, Tensor] = self.accelerator.get_state_dict(self.model) if self.is_fsdp_enabled else {}
+        return gathered or self.model.state_dict()
+
     def _metrics(self, found: EvalPrediction) -> dict[str, float]:
         truth, mask = (np.asarray(part).astype(bool) for part in found.label_ids)
         labels, logits = self.course.validation.faces.joint, np.asarray(found.predictions)
@@ -141,7 +146,6 @@ def _arguments(training: Training, folder: Path) -> TrainingArguments:
         lr_scheduler_type="cosine",
         warmup_steps=int(training.warmup * training.steps),
         max_grad_norm=training.clip,
-        bf16=training.precision == "bfloat16",
         gradient_checkpointing=training.activation_checkpointing and not sharded,
         fsdp=sharded or None,
         fsdp_config=_sharding(training) if sharded else None,

@@ -3,11 +3,12 @@
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from torch import distributed
+from torch import Tensor, distributed
 from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
@@ -55,8 +56,9 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
     set_threads(0)
     frozen = frozen_parts(recipe)
     trainer = train(course(recipe, found, frozen, maps or root / MAPS, out / "checkpoints", [_Progress(console)]))
+    weights = trainer.weights()
     if first:
-        save(trainer, out / "model", whole or recipe.parts is None)
+        save(trainer.course.built, weights, out / "model", whole or recipe.parts is None)
         _conclude(console, trainer, out / "model")
     if distributed.is_initialized():
         distributed.barrier()
@@ -78,15 +80,14 @@ def frozen_folder(name: str) -> Path:
     return MINIATURES / "faceinsight" if name == MINIATURE else Path(name)
 
 
-def save(trainer: FaceTrainer, folder: Path, whole: bool) -> None:
+def save(built: Built, weights: Mapping[str, Tensor], folder: Path, whole: bool) -> None:
     """Write the model as a whole, or its adapters with the names of the frozen parts."""
-    built: Built = trainer.course.built
     shutil.rmtree(folder, ignore_errors=True)
     built.processor.save_pretrained(folder)
     if whole:
-        built.model.save_pretrained(folder)
+        built.model.save_pretrained(folder, state_dict=dict(weights))
     else:
-        checkpoint.save_adapters(built.model.state_dict(), folder)
+        checkpoint.save_adapters(weights, folder)
         built.model.config.save_pretrained(folder)
         built.model.generation_config.save_pretrained(folder)
 

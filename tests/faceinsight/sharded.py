@@ -1,0 +1,37 @@
+"""`python -m tests.faceinsight.sharded`: the command line with FSDP2 on CPUs, run by a test under torchrun.
+
+accelerate shards only over accelerators, and takes processes on CPUs for DDP whatever it is told. Here it is made to
+believe that they are GPUs; everything behind that, torch's fully_shard over gloo included, is what runs on real ones.
+"""
+
+from typing import Any
+
+from accelerate.state import DistributedType, PartialState
+from torch.distributed.tensor import DTensor
+
+from faceinsight import training
+from harness.__main__ import main
+
+_started = PartialState.__init__
+
+
+def _start(self: PartialState, *words: Any, **named: Any) -> None:
+    _started(self, *words, **named)
+    if self.distributed_type == DistributedType.MULTI_CPU:
+        self.distributed_type = DistributedType.MULTI_GPU
+
+
+class Sharded(training.FaceTrainer):
+    """Says whether the weights really are sharded."""
+
+    def training_step(self, model: Any, *words: Any, **named: Any) -> Any:
+        if self.state.global_step == 0:
+            kinds = {isinstance(weight, DTensor) for weight in model.parameters()}
+            print("sharded:", self.is_fsdp_enabled and kinds == {True}, flush=True)
+        return super().training_step(model, *words, **named)
+
+
+if __name__ == "__main__":
+    PartialState.__init__ = _start
+    training.FaceTrainer = Sharded
+    main()
