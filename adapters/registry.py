@@ -122,8 +122,8 @@ class ModelSpec(Record):
     def _trained_folder(self) -> str:
         if self.untrained("paper"):
             raise AdapterError(
-                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with `python -m "
-                f"harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
+                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with "
+                f"`python -m harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
             )
         return str(self.trained)
 

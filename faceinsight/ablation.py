@@ -7,8 +7,8 @@ Shapes: N faces, K characteristics.
 
 import shutil
 import time
-from pathlib import Path
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,7 @@
 """FaceInsight (section 3 of the paper) on transformers' LLaVA.
 
-The sequence of eq. 2 is image, segmentation map, query, knowledge, answer. Image and map stand side by side, so they are
-one "image" with two towers, which `generate` encodes once; the K knowledge tokens A(T_p, C) are the same for all faces.
+The sequence of eq. 2 is image, segmentation map, query, knowledge, answer. Image and map stand side by side, so they
+are one "image" with two towers, which `generate` encodes once; the K knowledge tokens A(T_p, C) are the same for all faces.
 Everything is frozen but three adapters of two linear layers each and the graph (`freeze`).
 
 P(y_ij), which the paper does not define, is read at knowledge token j: the frozen head's logit of "yes" less that of
@@ -191,7 +191,7 @@ class FaceInsightForConditionalGeneration(LlavaForConditionalGeneration):
             weight.requires_grad_(name.startswith(TRAINED))
         return self
 
-    def forward(  # noqa: PLR0913 - the signature of transformers
+    def forward(
         self,
         input_ids: Tensor | None = None,
         pixel_values: Tensor | None = None,
@@ -207,7 +207,7 @@ class FaceInsightForConditionalGeneration(LlavaForConditionalGeneration):
         mm_encoder_outputs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> FaceInsightOutput:
-        """Logits [B, L, V]; or, with `characteristic_labels`, the log-odds of the characteristics and the loss of eq. 4.
+        """Logits [B, L, V]; or, with `characteristic_labels`, the characteristics' log-odds and the loss of eq. 4.
 
         Args:
             labels: token ids [B, L] of written answers, -100 elsewhere; weighed by `lm_weight`.

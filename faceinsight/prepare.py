@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from transformers import TrainerCallback
 
 from faceinsight import ground_truth
 from faceinsight.assembly import Built, Frozen, assemble
-from faceinsight.correlations import count
+from faceinsight.correlations import Correlations, count
 from faceinsight.faces import LabelledFaces
-from faceinsight.graph import Counts
 from faceinsight.labels import JointLabels, join, joint_labels
 from faceinsight.lessons import Lessons
 from faceinsight.recipe import Data, Recipe
@@ -30,10 +30,10 @@ class Material:
     table: str
     """How often ground truth breaks each rule, in plain text."""
 
-    @property
-    def counts(self) -> Counts:
+    @cached_property
+    def correlations(self) -> Correlations:
         """Co-occurrence in the training faces."""
-        return count(self.train).counts
+        return count(self.train)
 
 
 def material(recipe: Recipe, root: Path) -> Material:
@@ -67,7 +67,7 @@ def course(
 ) -> Course:
     """Assemble the model of a recipe and put everything together that its training needs."""
     settings, data, seed = recipe.model, recipe.data, recipe.training.seed
-    built = assemble(frozen, settings, found.train.joint, found.rules, found.counts, seed)
+    built = assemble(frozen, settings, found.train.joint, found.rules, found.correlations.counts, seed)
     return Course(
         built=built,
         training=recipe.training,

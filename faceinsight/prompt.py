@@ -1,4 +1,4 @@
-"""The prompt of FaceInsight: LLaVA-1.5's conversation, with the knowledge behind the query (eq. 2), and faces for it."""
+"""The prompt of FaceInsight: LLaVA-1.5's conversation, the knowledge behind the query (eq. 2), and faces for it."""
 
 from typing import Any, NamedTuple
 
@@ -24,5 +24,5 @@ class Seen(NamedTuple):
 
 
 def seen(picture: Image.Image, classes: Image.Image | None, image_processor: Any) -> Seen:
-    """Pad a face, and its map in the same way, to squares: the mean colour around the face, background around the map."""
+    """Pad a face and its map alike to squares: the mean colour around the face, background around the map."""
     return Seen(square(picture, mean_colour(image_processor)), None if classes is None else square(classes, 0))

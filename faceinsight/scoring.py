@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def accuracies(labels: JointLabels, logits_NK: Floats, truth_NK: Bools, mask_NK: Bools) -> dict[str, float]:
-    """Accuracy per label space, as a run scores it: of annotated cells for attributes, of the likeliest label elsewhere.
+    """Accuracy per label space as a run scores it: of annotated cells for attributes, of the likeliest label elsewhere.
 
     A space that none of the faces is annotated in is left out.
     """

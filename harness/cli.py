@@ -185,8 +185,8 @@ def correlate(
 
 
 @app.command(
-    epilog="Examples:\n\npython -m harness train faceinsight --config faceinsight/recipes/tiny.toml --out runs/faceinsight\n\n"
-    "torchrun --nproc-per-node 8 -m harness train faceinsight --config faceinsight/recipes/paper.toml --data /data/faces"
+    epilog="Examples:\n\npython -m harness train faceinsight --config faceinsight/recipes/tiny.toml\n\n"
+    "torchrun --nproc-per-node 8 -m harness train faceinsight --config faceinsight/recipes/paper.toml --data DIR"
 )
 def train(
     model: Annotated[str, typer.Argument(help="faceinsight.")],

@@ -12,8 +12,8 @@ from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
-from harness.maps import NAME as MAPS
 from harness.manifest import note_engine, record
+from harness.maps import NAME as MAPS
 from harness.overview import show_scores
 from harness.plan import PlannedQuestion, Planner
 from harness.progress import ProgressListener

@@ -14,7 +14,7 @@ from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
 from adapters.registry import MINIATURES
-from faceinsight import checkpoint
+from faceinsight import checkpoint, correlations
 from faceinsight.assembly import Built, Frozen, frozen_half, pretrained
 from faceinsight.prepare import Material, course, material
 from faceinsight.recipe import Recipe, load_recipe
@@ -53,6 +53,8 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
     _claim(out, recipe, first)
     found = material(recipe, root)
     _show(console, recipe, found)
+    if first:
+        correlations.write(out / correlations.NAME, found.correlations)
     set_threads(0)
     frozen = frozen_parts(recipe)
     trainer = train(course(recipe, found, frozen, maps or root / MAPS, out / "checkpoints", [_Progress(console)]))

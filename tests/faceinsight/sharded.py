@@ -4,6 +4,7 @@ accelerate shards only over accelerators, and takes processes on CPUs for DDP wh
 believe that they are GPUs; everything behind that, torch's fully_shard over gloo included, is what runs on real ones.
 """
 
+import sys
 from typing import Any
 
 from accelerate.state import DistributedType, PartialState
@@ -27,7 +28,7 @@ class Sharded(training.FaceTrainer):
     def training_step(self, model: Any, *words: Any, **named: Any) -> Any:
         if self.state.global_step == 0:
             kinds = {isinstance(weight, DTensor) for weight in model.parameters()}
-            print("sharded:", self.is_fsdp_enabled and kinds == {True}, flush=True)
+            sys.stdout.write(f"sharded: {self.is_fsdp_enabled and kinds == {True}}\n")
         return super().training_step(model, *words, **named)
 
 

@@ -1,4 +1,4 @@
-"""FaceInsight out of its parts: what is taken as it is, where the image adapter starts, checkpoints of adapters alone."""
+"""FaceInsight out of its parts: what is taken as it is, where the image adapter starts, adapters alone on disk."""
 
 import pytest
 import torch

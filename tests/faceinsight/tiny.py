@@ -87,7 +87,7 @@ def build(seg="clip", seed=0, **settings) -> Built:
     labels = joint_labels()
     built = assemble(frozen(seg, seed), Settings(**settings), labels, load_rules(), counts(labels), seed)
     torch.manual_seed(seed)
-    for name, weight in built.model.named_parameters():
+    for weight in built.model.parameters():
         if weight.requires_grad:
             torch.nn.init.normal_(weight, std=WIDE / 4)
     built.model.eval()

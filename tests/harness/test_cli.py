@@ -105,7 +105,7 @@ def test_score_and_report_run_again_without_torch(finished: Path):
         ["tasks"],
         ["models"],
         ["parse", "expw"],
-    ],  # fmt: skip
+    ],
 )
 def test_light_commands_do_not_import_torch(words: list[str]):
     done = without_torch(*words, stdin="happy\n")
@@ -140,7 +140,7 @@ def test_mistakes_are_one_sentence_and_exit_code_2(words: list[str], sentence: s
 def test_models_shows_what_a_reader_must_know_before_trusting_one():
     blocks = {block.split()[0]: block for block in re.split(r"\n\s*\n", harness("models").stdout) if block.strip()}
     listed = [name for name in names() if spec(name).listed]
-    assert len(listed) == 9
+    assert len(listed) == 10
     for name in listed:
         assert {"size", "licence", "engines", "miniature", "fidelity", "unproven"} <= {
             line.split()[0] for line in blocks[name].splitlines()
