@@ -20,7 +20,7 @@ from harness.engines.threads import set_threads
 from harness.maps import NAME as MAPS
 from harness.store import write_atomically
 from harness.toys import training_faces
-from harness.train import RECIPES, frozen_folder, frozen_parts
+from harness.train import MINIATURE, RECIPES, frozen_folder, frozen_parts
 from harness.trials import Trial, Trials, at_omega
 from harness.versions import versions
 from reports.ablation import write_ablation
@@ -49,7 +49,7 @@ def ablate(config: Path, data: Path | None, maps: Path | None, out: Path, jobs: 
     recipe = load_recipe(config, AblationRecipe)
     root = data or training_faces()
     out.mkdir(parents=True, exist_ok=True)
-    _describe(out, recipe, toy=data is None)
+    _describe(out, recipe, toy=data is None or recipe.frozen == MINIATURE)
     console = Console()
     left = [job for job in trials_of(recipe) if _found(out, recipe, job) is None]
     total = sum(1 for _ in trials_of(recipe))
