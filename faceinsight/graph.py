@@ -96,8 +96,8 @@ class CorrelationModule(nn.Module):
     """L layers of graph convolution over fixed text features, and a residual connection (eq. 8).
 
     T^l = rho(C T^(l-1) W^(l-1)) for l = 1 .. L, and T^0 + T^L comes out; without layers, T^0 alone.
-    Text features T^0 and map C are persistent buffers: they are saved and loaded with the weights and never trained. A new module holds zeros and a map without
-    edges; `set_knowledge` fills them.
+    Text features T^0 and map C are persistent buffers: they are saved and loaded with the weights and never
+    trained. A new module holds zeros and a map without edges; `set_knowledge` fills them.
     """
 
     text_features: Tensor

@@ -1,8 +1,8 @@
 """FaceInsight (section 3 of the paper) on transformers' LLaVA.
 
 The sequence of eq. 2 is image, segmentation map, query, knowledge, answer. Image and map stand side by side, so they
-are one "image" with two towers, which `generate` encodes once; the K knowledge tokens A(T_p, C) are the same for all faces.
-Everything is frozen but three adapters of two linear layers each and the graph (`freeze`).
+are one "image" with two towers, which `generate` encodes once; the K knowledge tokens A(T_p, C) are the same for all
+faces. Everything is frozen but three adapters of two linear layers each and the graph (`freeze`).
 
 P(y_ij), which the paper does not define, is read at knowledge token j: the frozen head's logit of "yes" less that of
 "no", as log-odds. Nothing trainable is added for it, and the token sees image, map and query.

@@ -20,8 +20,8 @@ def caption(phrases: Sequence[str]) -> str:
 def text_features(clip: Any, tokenizer: Any, phrases: Sequence[str]) -> Tensor:
     """T^0 [K, T], float32: one projected text feature per phrase, with elements of mean square 1.
 
-    CLIP's features have lengths of their own, about ten; adapter and graph behind them want numbers near one, and features
-    of unit length would starve the graph.
+    CLIP's features have lengths of their own, about ten; adapter and graph behind them want numbers near one, and
+    features of unit length would starve the graph.
     """
     words = tokenizer([caption([phrase]) for phrase in phrases], padding=True, return_tensors="pt")
     words = {name: words[name].to(clip.device) for name in ("input_ids", "attention_mask")}

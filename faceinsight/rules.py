@@ -82,7 +82,7 @@ class Rules(Record):
         return Rules(exclusions=self.exclusions, at_least_one=tuple(one for one in self.at_least_one if not one.soft))
 
     def within(self, labels: Collection[str]) -> "Rules":
-        """The rules as far as they speak of these labels; a rule without its premise, a group without a member, goes."""
+        """The rules as far as they speak of these labels; without its premise or a member of its group, a rule goes."""
         exclusions = [
             rule.model_copy(update={"excludes": kept})
             for rule in self.exclusions

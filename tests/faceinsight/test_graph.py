@@ -164,8 +164,16 @@ def test_shapes_that_differ_are_an_error() -> None:
         co_occurrence(torch.ones(2, 3), torch.ones(3, 2))
     with pytest.raises(ValueError, match="correlation"):
         module().set_knowledge(correlation_KK=torch.eye(3))
-    with pytest.raises(ConfigError, match="at least 1"):
-        CorrelationModule(5, 4, layers=0)
+    for sizes in ((0, 4, 2), (5, 0, 2), (5, 4, -1)):
+        with pytest.raises(ConfigError, match="that is none"):
+            CorrelationModule(*sizes)
+
+
+def test_without_layers_the_features_come_out_as_they_went_in() -> None:
+    graph = CorrelationModule(5, 4, layers=0)
+    graph.set_knowledge(torch.randn(5, 4), torch.rand(5, 5))
+    assert torch.equal(graph(), graph.text_features)
+    assert not list(graph.parameters())
 
 
 def test_over_the_six_sets_an_undefined_attribute_of_maad_never_counts() -> None:

@@ -34,7 +34,10 @@ def frozen(tmp_path_factory):
     return folder
 
 
-def recipe(frozen, conditions=(Condition(name="standard", variants=("org", "org+seg+corr+lgc"), omegas=(0.0,)),)):
+STANDARD = Condition(name="standard", variants=("org", "org+seg+corr+lgc"), omegas=(0.0,))
+
+
+def recipe(frozen, conditions=(STANDARD,)):
     return AblationRecipe(
         title="a test", hardware="any", frozen=str(frozen), model=Settings(), seeds=(0, 1), conditions=conditions,
         data=Data(questions=("celeba",), datasets=("celeba",), keep_in_memory=True),

@@ -2,8 +2,8 @@
 
 A lesson is FaceInsight's prompt with words where picture and knowledge go: what is present in a face, then the
 question, then characteristics, behind each of which "Yes" or "No" is to follow, then the answer. A 7B model brings this
-ability along. Vectors that mix the words of several phrases stand in for words half of the time, since what the adapters
-will give the model are no words either.
+ability along. Vectors that mix the words of several phrases stand in for words half of the time, since what the
+adapters will give the model are no words either.
 
 Shapes: B rows, L positions, D width, K characteristics.
 """
