@@ -24,7 +24,6 @@ class Card(Record):
     settings: Settings
     best: float
     """Validation accuracy, mean over the questions."""
-    minutes: int
     figures: dict[str, Figures]
 
     def text(self) -> str:

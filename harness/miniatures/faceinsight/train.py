@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,13 +42,11 @@ class Training:
         self.sizes = _scaled(tomllib.loads(RECIPE.read_text(encoding="utf-8")), scale)
         self.recipe = _settled(load_recipe(RECIPES / "tiny.toml", Recipe), seed, scale)
         self.work = cache / f"{NAME}-{_mark(self.sizes, seed)}"
-        self.minutes = 0.0
         self.best = 0.0
         self.weights = (0, 0)
 
     def run(self) -> Built:
         """All stages, or what is left of them."""
-        started = time.monotonic()
         found = material(self.recipe, self.root)
         maps = self.root / MAPS
         self.work.mkdir(parents=True, exist_ok=True)
@@ -60,7 +57,6 @@ class Training:
         counted = [(weight.numel(), weight.requires_grad) for weight in built.model.parameters()]
         self.weights = (sum(size for size, _ in counted), sum(size for size, learns in counted if learns))
         self.best = trainer.state.best_metric or 0.0
-        self.minutes = (time.monotonic() - started) / 60
         return built
 
     def card(self, figures: Mapping[str, Figures]) -> Card:
@@ -74,7 +70,6 @@ class Training:
             training=self.recipe.training,
             settings=self.recipe.model,
             best=self.best,
-            minutes=round(self.minutes),
             figures=dict(figures),
         )
 
