@@ -152,9 +152,9 @@ def _config(frozen: Frozen, settings: Settings, labels: JointLabels, rules: Rule
     tower: Any = frozen.vision_tower.config
     yes, no = (_single(tokenizer, word) for word in (YES, NO))
     config = FaceInsightConfig(
-        text_config=frozen.language_model.config.to_dict(),
-        vision_config=tower.to_dict(),
-        seg_config=frozen.seg_tower.config.to_dict() if settings.segmentation else None,
+        text_config=_own(frozen.language_model.config),
+        vision_config=_own(tower),
+        seg_config=_own(frozen.seg_tower.config) if settings.segmentation else None,
         image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
         image_seq_length=(tower.image_size // tower.patch_size) ** 2,
         knowledge_token_index=tokenizer.convert_tokens_to_ids(KNOWLEDGE),
@@ -174,6 +174,11 @@ def _config(frozen: Frozen, settings: Settings, labels: JointLabels, rules: Rule
         tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id,
     )  # fmt: skip
     return config
+
+
+def _own(config: Any) -> dict[str, Any]:
+    """A part's configuration without the place it was loaded from, which may be a folder of this machine."""
+    return {name: value for name, value in config.to_dict().items() if name != "_name_or_path"}
 
 
 def _processor(frozen: Frozen, config: FaceInsightConfig, tokenizer: Any) -> FaceInsightProcessor:
