@@ -71,7 +71,7 @@ class FaceInsight(ChatModel):
             classes = read_map(self.maps, image)
         return seen(image, classes, self.processor.image_processor)
 
-    def inputs(self, images: Sequence[Seen], requests: Sequence[Request]) -> BatchFeature:  # type: ignore[override]
+    def inputs(self, images: Sequence[Seen], requests: Sequence[Request]) -> BatchFeature:
         """The batch, and under "spaces" the label space of each request.
 
         Raises:
@@ -79,30 +79,20 @@ class FaceInsight(ChatModel):
         """
         for space in {request.space for request in requests}:
             self._columns(space)
-        features = self.batch(images, [request.text for request in requests])
+        features = super().inputs(images, requests)
         features["spaces"] = [request.space for request in requests]
         return features
 
-    def batch(self, images: Sequence[Seen], questions: Sequence[str]) -> BatchFeature:  # type: ignore[override]
-        """Token ids [batch, length], padded on the left, and pixels of faces and maps, on the CPU."""
-        texts = [self.prompt(question) for question in questions]
+    def pictures(self, images: Sequence[Seen]) -> dict[str, Any]:
+        """Faces and, where the model has a tower for them, their maps."""
         maps = None if self.config.seg_config is None else [face.classes for face in images]
-        with self._encoding:
-            features: BatchFeature = self.processor(
-                images=[[face.picture] for face in images],
-                text=texts,
-                maps=maps,
-                padding=True,
-                padding_side=self.padding_side,
-                add_special_tokens=self.bos,
-                return_tensors="pt",
-            )
-        return features
+        return {"images": [[face.picture] for face in images], "maps": maps}
 
     @torch.inference_mode()
     def answer(self, batch: BatchFeature, decoding: Decoding) -> list[Reply]:
         """One reply per row with the evidence for each label; the words are decisions, or the language model's own."""
-        spaces: list[str] = batch.pop("spaces")
+        spaces: list[str] = batch["spaces"]
+        batch = BatchFeature({name: value for name, value in batch.items() if name != "spaces"})
         evidence = self._evidence(batch, spaces)
         if self.protocol["answers"] == "text":
             replies = super().answer(batch, decoding)

@@ -141,11 +141,11 @@ class ChatModel:
         """The picture as the original code hands it to the preprocessor."""
         return image
 
-    def inputs(self, images: Sequence[Image.Image], requests: Sequence[Request]) -> BatchFeature:
+    def inputs(self, images: Sequence[Any], requests: Sequence[Request]) -> BatchFeature:
         """The batch of these requests: of all they hold, this model reads the words."""
         return self.batch(images, [request.text for request in requests])
 
-    def batch(self, images: Sequence[Image.Image], questions: Sequence[str]) -> BatchFeature:
+    def batch(self, images: Sequence[Any], questions: Sequence[str]) -> BatchFeature:
         """Token ids [batch, length], padded on the left, and pixels, on the CPU.
 
         Left padding puts each row's first new token directly after its own prompt.
@@ -153,7 +153,7 @@ class ChatModel:
         texts = [self.prompt(question) for question in questions]
         with self._encoding:
             features: BatchFeature = self.processor(
-                images=[[image] for image in images],
+                **self.pictures(images),
                 text=texts,
                 padding=True,
                 padding_side=self.padding_side,
@@ -161,6 +161,10 @@ class ChatModel:
                 return_tensors="pt",
             )
         return features
+
+    def pictures(self, images: Sequence[Any]) -> dict[str, Any]:
+        """What the processor is given of the pictures, by the names of its arguments; one picture per row of text."""
+        return {"images": [[image] for image in images]}
 
     @torch.inference_mode()
     def answer(self, batch: BatchFeature, decoding: Decoding) -> list[Reply]:

@@ -1,6 +1,5 @@
 """`python -m harness train faceinsight`: from a config to a trained model. torchrun starts several processes of it."""
 
-import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -128,6 +127,3 @@ class _Progress(TrainerCallback):
         if isinstance(logs, dict):
             said = ", ".join(f"{name} {value:.4g}" for name, value in logs.items() if isinstance(value, float))
             self.console.print(f"step {state.global_step} of {state.max_steps}: {said}", markup=False, soft_wrap=True)
-
-
-logging.getLogger("transformers.trainer").setLevel(logging.ERROR)

@@ -25,11 +25,7 @@ DECODING = Decoding(max_new_tokens=5)
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faceinsight")
-    built = tiny.build()
-    built.model.save_pretrained(folder)
-    built.processor.save_pretrained(folder)
-    return folder
+    return tiny.checkpoint(tmp_path_factory.mktemp("faceinsight"))
 
 
 @pytest.fixture(scope="module")

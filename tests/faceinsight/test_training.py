@@ -35,11 +35,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory):
     """A whole checkpoint whose frozen half is trained on."""
-    folder = tmp_path_factory.mktemp("frozen")
-    built = tiny.build()
-    built.model.save_pretrained(folder)
-    built.processor.save_pretrained(folder)
-    return folder
+    return tiny.checkpoint(tmp_path_factory.mktemp("frozen"))
 
 
 def recipe(frozen, training=None, data=None, **settings):

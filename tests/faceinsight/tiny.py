@@ -94,6 +94,14 @@ def build(seg="clip", seed=0, **settings) -> Built:
     return built
 
 
+def checkpoint(folder, **words):
+    """A whole one in a folder."""
+    built = build(**words)
+    built.model.save_pretrained(folder)
+    built.processor.save_pretrained(folder)
+    return folder
+
+
 def face(seed, size=(40, 40)):
     rng = np.random.default_rng(seed)
     picture = Image.fromarray(rng.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))

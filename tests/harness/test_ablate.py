@@ -14,6 +14,7 @@ from harness import ablate
 from harness.errors import StoreError
 from harness.images import read
 from harness.trials import OMEGAS, Trials
+from harness.trials import VARIANTS as NAMES
 from tasks.toy import write_toy
 from tests.faceinsight import tiny
 
@@ -27,11 +28,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("frozen")
-    built = tiny.build()
-    built.model.save_pretrained(folder)
-    built.processor.save_pretrained(folder)
-    return folder
+    return tiny.checkpoint(tmp_path_factory.mktemp("frozen"))
 
 
 STANDARD = Condition(name="standard", variants=("org", "org+seg+corr+lgc"), omegas=(0.0,))
@@ -61,6 +58,7 @@ def test_the_shipped_recipe_trains_the_papers_variants_and_omegas():
     own = load_recipe(ablate.DEFAULT, AblationRecipe)
     jobs = [job for job in ablate.trials_of(own) if job.condition.name == "standard" and job.seed == own.seeds[0]]
     assert len(own.seeds) >= 3
+    assert tuple(VARIANTS) == NAMES
     assert [job.variant for job in jobs if job.omega is None] == list(VARIANTS)
     assert {job.recipe(own).model.omega for job in jobs if job.variant == ablate.FULL} == set(OMEGAS)
     assert len({condition.name for condition in own.conditions}) == 3
