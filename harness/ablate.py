@@ -89,6 +89,8 @@ def _work(recipe_json: str, root: Path, maps: Path, out: Path) -> None:
     set_threads(0)
     bench = Bench(recipe, root, maps, out / "checkpoints")
     for job in trials_of(recipe):
+        if (parent := multiprocessing.parent_process()) and not parent.is_alive():
+            return  # the ablation was killed: what is left is for the call that resumes it
         lock = FileLock(out / "locks" / f"{Trials(out).file(job.condition.name, _name(job), job.seed).stem}.lock")
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         try:
