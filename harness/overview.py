@@ -36,7 +36,8 @@ def show_models() -> None:
 
 
 def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
-    yield f"[bold]{escape(model.name)}[/bold]", model.repo or ""
+    own = f"unpublished; your own training writes it to {model.trained}" if model.trained else ""
+    yield f"[bold]{escape(model.name)}[/bold]", model.repo or own
     if model.parameters and model.size_gb:
         yield "  size", f"{model.parameters} billion parameters, {model.size_gb} GB"
     yield "  licence", model.licence

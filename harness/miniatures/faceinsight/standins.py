@@ -2,6 +2,7 @@
 
 # mypy: disallow-untyped-calls=False
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,9 +76,12 @@ class StandIns:
 
     def _once(self, name: str, make: Any) -> Path:
         folder = self.work / name
-        if not (folder / "config.json").is_file():
+        if not folder.is_dir():
             torch.manual_seed(self.seed)
-            make(folder)
+            draft = folder.with_name(f".{name}.new")
+            shutil.rmtree(draft, ignore_errors=True)
+            make(draft)
+            draft.rename(folder)
         return folder
 
     def _language(self, folder: Path) -> None:
