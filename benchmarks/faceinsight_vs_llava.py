@@ -18,7 +18,7 @@ from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProces
 
 from adapters.registry import MINIATURES
 from faceinsight.assembly import Frozen, Settings, assemble, frozen_half
-from faceinsight.lessons import Lessons, WeightedDraws
+from faceinsight.lessons import TRUTH, Lessons, WeightedDraws
 from faceinsight.prepare import material
 from faceinsight.recipe import Recipe, load_recipe
 from faceinsight.rules import Rules
@@ -58,7 +58,7 @@ def train_llava(frozen: Frozen, recipe: Recipe, rate: float, folder: Path, seed:
     )
     for step in range(plan.steps):
         batch = lessons.collate([lessons[draw] for draw in draws[step * plan.batch : (step + 1) * plan.batch]])
-        known = {name: value for name, value in batch.items() if not name.startswith("characteristic")}
+        known = {name: value for name, value in batch.items() if name not in TRUTH}
         loss = model(**known).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learning, plan.clip)

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from faceinsight.assembly import Built, Frozen
 from faceinsight.faces import LabelledFaces, load, luck
-from faceinsight.lessons import Lessons
+from faceinsight.lessons import TRUTH, Lessons
 from faceinsight.prepare import Material, course, material
 from faceinsight.recipe import Recipe, Settings
 from faceinsight.scoring import Floats, broken_rules
@@ -164,8 +164,9 @@ class Bench:
         found = []
         for start in range(0, len(lessons), BATCH):
             rows = [lessons[row] for row in range(start, min(start + BATCH, len(lessons)))]
-            batch = {name: value for name, value in lessons.collate(rows).items() if not name.startswith("char")}
-            found.append(built.model.characteristic_logits(**batch).numpy())
+            batch = lessons.collate(rows)
+            known = {name: batch[name].to(built.model.device) for name in batch if name not in TRUTH}
+            found.append(built.model.characteristic_logits(**known).cpu().numpy())
         return np.concatenate(found)
 
     def _score(self, logits_NK: Floats, found: Material, seconds: float) -> Result:

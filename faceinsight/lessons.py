@@ -26,6 +26,8 @@ from tasks.registry import QUESTIONS, Question
 Draw = tuple[int, int]
 """A face's row and the number of the draw, which settles what is asked about it."""
 IGNORED = -100
+TRUTH = ("characteristic_labels", "characteristic_mask")
+"""What of a batch the model is not to see when it is asked."""
 Treatment = Callable[[Image.Image], Image.Image]
 
 

@@ -28,7 +28,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from faceinsight.assembly import Built
 from faceinsight.checkpoint import load_adapters, read_adapters, save_adapters
-from faceinsight.lessons import Lessons, WeightedDraws
+from faceinsight.lessons import TRUTH, Lessons, WeightedDraws
 from faceinsight.recipe import Training
 from faceinsight.scoring import accuracies, mean_accuracy
 
@@ -160,7 +160,7 @@ def _arguments(training: Training, folder: Path) -> TrainingArguments:
         logging_steps=min(50, training.evaluate_every),
         dataloader_num_workers=training.workers,
         remove_unused_columns=False,
-        label_names=["characteristic_labels", "characteristic_mask"],
+        label_names=list(TRUTH),
         ddp_find_unused_parameters=False,
         use_cpu=not torch.cuda.is_available(),
         report_to="none",
