@@ -16,6 +16,7 @@ from harness import correlate
 from harness.cli import app
 from harness.correlate import Options, correlate_job, graph_in_words
 from harness.errors import ConfigError, DataError, UnknownNameError
+from harness.toys import RUN_SEED, toy_root
 from tasks.toy import write_toy
 
 NAMES = joint_labels().names
@@ -75,7 +76,7 @@ def test_without_data_the_drawn_training_faces_are_read_and_said_to_be_drawn(tmp
     monkeypatch.setattr(correlate, "TOY_TRAIN", 4)
     words = said(Options(datasets=("raf-db",), out=tmp_path / "out"))
     assert "4 training faces: drawn ones, whose map says nothing about real faces." in words
-    found = count(load(tmp_path / "cache/toy/seed0-train4", ["raf-db"]))
+    found = count(load(toy_root(4, 1, RUN_SEED), ["raf-db"]))
     stored = read(tmp_path / "out/correlation.safetensors", NAMES)
     assert all(map(torch.equal, stored.counts, found.counts))
     assert int(edges(conditional(stored.counts), 0.4).sum()) == 0
