@@ -30,7 +30,7 @@ from harness.miniatures import corpus, evaluate
 from harness.toys import TEST_SEED, toy_root, training_faces
 from harness.train import RECIPES
 
-RATES = (2e-3, 5e-3)
+RATES = (2e-3,)
 TEST_FACES = 200
 
 

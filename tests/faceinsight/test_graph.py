@@ -261,3 +261,17 @@ def test_it_can_be_made_without_memory_and_loaded() -> None:
         empty = CorrelationModule(5, 4)
     empty.load_state_dict(graph.state_dict(), assign=True)
     assert torch.equal(empty(), graph())
+
+
+@pytest.mark.parametrize(("omega", "hops"), [(0.0, 0), (0.8, 1), (0.8, 2)])
+def test_a_characteristic_learns_from_those_it_reaches_in_as_many_steps_as_there_are_layers(omega, hops) -> None:
+    """The mechanism of the module: through the map, and only so, the features of one move those of another."""
+    chain = torch.zeros(4, 4, dtype=torch.bool)
+    chain[0, 1] = chain[1, 2] = chain[2, 3] = True
+    graph = CorrelationModule(4, 6, layers=max(hops, 1))
+    graph.set_knowledge(torch.randn(4, 6), reweight(chain, omega))
+    del graph._buffers["text_features"]
+    features = torch.randn(4, 6, requires_grad=True)
+    graph.text_features = features
+    (moved,) = torch.autograd.grad(graph()[0].sum(), features)
+    assert [bool(row.any()) for row in moved] == [place <= hops for place in range(4)]
