@@ -44,7 +44,7 @@ class Lessons(Dataset[dict[str, Any]]):
         treat: what is done to each picture, but not to its map, before it is prepared.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         faces: LabelledFaces,
         processor: FaceInsightProcessor,

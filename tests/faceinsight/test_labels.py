@@ -122,7 +122,7 @@ def test_a_zero_in_the_file_of_maad_is_masked_and_a_minus_one_is_absent(tmp_path
     (tmp_path / "test" / "n000001").mkdir(parents=True)
     row = ",".join(["n000001/0001_01.jpg", *(values.get(name, "0") for name in names)])
     (tmp_path / "MAAD_Face.csv").write_text(f"Filename,{','.join(names)}\n{row}\n", encoding="utf-8")
-    (face,) = datasets.LOADERS["maad"](tmp_path, "test").faces
+    (face,) = datasets.load("maad", tmp_path, "test")
     assert shown(JOINT.encode(face.labels)) == {"Male": True, "Young": False}
 
 
@@ -132,8 +132,8 @@ def test_nothing_known_annotates_nothing() -> None:
 
 def test_every_toy_face_can_be_encoded(tmp_path) -> None:
     write_toy(tmp_path, test=6, train=1, seed=3)
-    for dataset, load in datasets.LOADERS.items():
-        faces = load(tmp_path / dataset, "test").faces
+    for dataset in datasets.LOADERS:
+        faces = datasets.load(dataset, tmp_path / dataset, "test")
         assert faces
         for face in faces:
             encoded = JOINT.encode(face.labels)
