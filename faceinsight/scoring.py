@@ -37,11 +37,6 @@ def _accuracy(
     return float((logits[known].argmax(1) == truth[known].argmax(1)).mean()) if known.any() else None
 
 
-def mean_accuracy(labels: JointLabels, logits_NK: Floats, truth_NK: Bools, mask_NK: Bools) -> float:
-    """The mean over label spaces: what training stops at."""
-    return float(np.mean(list(accuracies(labels, logits_NK, truth_NK, mask_NK).values())))
-
-
 def broken_rules(rules: Rules, labels: JointLabels, logits_NK: Floats, columns: Sequence[int] | None = None) -> Tally:
     """How often thresholded predictions break rules; of the characteristics in `columns`, all of them by default."""
     said = np.zeros_like(logits_NK, dtype=bool)
