@@ -12,7 +12,7 @@ from harness.errors import ConfigError
 
 THRESHOLDS = (0.02, 0.05, 0.10, 0.25)
 """For which the table says what they would leave out."""
-_ROWS = 1 << 18
+ROWS = 1 << 18
 """So many faces are counted at once: their intermediate tables take 100 MB."""
 
 
@@ -113,8 +113,8 @@ def _each(rules: Rules) -> Iterator[Exclusion | AtLeastOne]:
 def _parts(faces: LabelledFaces, place: int) -> Iterator[LabelledFaces]:
     """The faces of one dataset, at least one part, so many at once."""
     own = (faces.dataset_N == place).nonzero()[0]
-    for start in range(0, max(len(own), 1), _ROWS):
-        yield faces.subset(own[start : start + _ROWS])
+    for start in range(0, max(len(own), 1), ROWS):
+        yield faces.subset(own[start : start + ROWS])
 
 
 def _percent(rate: float | None) -> str:

@@ -22,7 +22,7 @@ from tasks.toy.gold import attributes
 from tasks.toy.layouts import LAYOUTS, Job, Layout, jobs
 from tasks.toy.traits import DATASETS, Split, ToyTraits, sample
 
-__all__ = ["ALL", "DRAWN", "VERSION", "ToyTraits", "sample", "write_toy"]
+__all__ = ["ALL", "DRAWN", "STAMP", "VERSION", "ToyTraits", "sample", "write_toy"]
 
 VERSION = 2
 """Raise it when any file that `write_toy` writes would change."""
@@ -32,7 +32,7 @@ ALL = DATASETS
 DRAWN = frozenset(attributes(sample(0, "celeba", "train", 0)))
 """The attributes, in CelebA's or MAAD's names, that a toy face can have; the others are never drawn."""
 
-_STAMP = "toy.json"
+STAMP = "toy.json"
 _LOCK = ".toy.lock"
 _WORKERS = 2
 _FEW = 64
@@ -74,7 +74,7 @@ def write_toy(out: Path, test: int, train: int, seed: int, datasets: Iterable[st
 
 
 def _is_written(folder: Path, stamp: dict[str, int]) -> bool:
-    note = folder / _STAMP
+    note = folder / STAMP
     if note.exists():
         notes = (note, _maps_stamp(folder))  # either may have been removed with what it stands for
         return all(each.exists() and json.loads(each.read_text(encoding="utf-8")) == stamp for each in notes)
@@ -91,7 +91,7 @@ def _write(folder: Path, layout: Layout, pictures: list[Job], stamp: dict[str, i
         layout.annotate(draft, list(zip(pictures, rows, strict=True)))
         _publish_maps(draft / MAPS, folder.parent / MAPS)
         _maps_stamp(folder).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
-        (draft / _STAMP).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
+        (draft / STAMP).write_text(json.dumps(stamp) + "\n", encoding="utf-8")
         draft.chmod(0o755)  # mkdtemp's own is private
         if folder.exists():
             shutil.rmtree(folder)
