@@ -8,7 +8,7 @@ from rich.console import Console
 
 from faceinsight import ground_truth
 from faceinsight.rules import Rules, Tally, load_rules, tally
-from harness.data_words import say
+from harness.data.show import say
 from harness.errors import DataError
 from harness.records import Record
 from tasks.datasets import SOURCES, DataOptions, Faces, open_index

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from harness.data_check import Checked, SplitFound, State
+from harness.data.check import Checked, SplitFound, State
 from tasks.datasets import SOURCES
 from tasks.labels import label_space
 from tasks.registry import QUESTIONS

@@ -1,0 +1,1 @@
+"""What `python -m harness data` finds out about the datasets, and prints."""
