@@ -1,4 +1,4 @@
-"""Real photographs turned, recoded, cut off and renamed: each is read as it should look, or is an error that names it."""
+"""Real photographs turned, recoded, cut off and renamed: each is read as it looks, or is an error that names it."""
 
 import numpy as np
 import pytest
@@ -36,6 +36,14 @@ NAMES = (
 
 def pixels(path):
     return np.asarray(read(ImageRef(path=path)))
+
+
+def attempt(path):
+    """The pixels, or what the error says; any other error goes through."""
+    try:
+        return pixels(path)
+    except ImageError as error:
+        return str(error)
 
 
 def exif(orientation):
@@ -113,10 +121,8 @@ def test_a_file_that_was_cut_off_is_named(files, tmp_path, share):
 def test_without_its_last_byte_a_photograph_is_whole_or_an_error(files, tmp_path):
     for path in files:
         (tmp_path / path.name).write_bytes(path.read_bytes()[:-1])
-        try:
-            assert np.array_equal(pixels(tmp_path / path.name), pixels(path))
-        except ImageError as error:
-            assert path.name in str(error)
+        found = attempt(tmp_path / path.name)
+        assert np.array_equal(found, pixels(path)) if isinstance(found, np.ndarray) else path.name in found
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -128,10 +134,8 @@ def test_damage_within_never_escapes_as_another_error(files, tmp_path):
         for at in rng.integers(0, len(content) if number % 3 else 600, 12):
             content[at] = int(rng.integers(0, 256))
         (tmp_path / "damaged.jpg").write_bytes(content)
-        try:
-            assert read(ImageRef(path=tmp_path / "damaged.jpg")).mode == "RGB"
-        except ImageError as error:
-            assert "damaged.jpg" in str(error)
+        found = attempt(tmp_path / "damaged.jpg")
+        assert found.shape[2] == 3 if isinstance(found, np.ndarray) else "damaged.jpg" in found
 
 
 def test_the_format_is_told_by_the_content(portrait, tmp_path):

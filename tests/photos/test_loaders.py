@@ -1,4 +1,4 @@
-"""The photographs in the official layouts, read back by the real loaders: what is known comes back, nothing is added."""
+"""The photographs in the official layouts, read back by the real loaders: what is known comes back, and no more."""
 
 import pytest
 
