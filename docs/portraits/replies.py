@@ -1,7 +1,7 @@
-"""Replies about the photographs, written by hand in several styles, and how the parser's reading agrees with the labels.
+"""Replies about the photographs, written by hand in several styles, and how far the parser reads them rightly.
 
-A row of replies.jsonl holds the text and its author's own reading (yes, no). "touches" are labels that the words do name
-although a careful reader takes no answer from them; "errs" are those that a reply of style "mistaken" gets wrong on purpose.
+A row of replies.jsonl holds the text and its author's own reading (yes, no). "touches" are labels that the words name
+although a careful reader takes no answer from them; "errs" are what a reply of style "mistaken" gets wrong on purpose.
 """
 
 import json
