@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader
 from PIL import Image
 
 from docs.portraits import layouts
-from docs.portraits.photos import Photo, boxes, portraits
+from docs.portraits.photos import Photo, astronaut, boxes, portraits
 from docs.portraits.replies import SPACE, STYLES, Written, agreement, written
 from faceinsight.parsing import FaceParser
 from harness.images import read
@@ -26,14 +26,21 @@ SIDE = 256
 """Longer side of the pictures on the page, in pixels: twice what is shown, for fine screens."""
 
 
-@dataclass(frozen=True)
-class Card:
-    """A photograph with its pictures and its replies."""
+class Shown(NamedTuple):
+    """A photograph and its face, as data addresses."""
 
-    id: str
     photo: str
     crop: str
     size: str
+    """Of the face, in pixels of the photograph."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A photograph with its replies."""
+
+    id: str
+    shown: Shown
     map: str
     """A data address, empty without a parser."""
     present: tuple[str, ...]
@@ -83,6 +90,7 @@ def render(parser: FaceParser | None, trouble: str = "") -> str:
         "portraits.html.j2",
     ).render(
         cards=[_card(photo, rows, maps.get(photo.id)) for photo in chosen],
+        scene=_shown(astronaut()),
         photographs=len(photos) + 1,
         maps=len(maps),
         legend=_legend(maps.values()),
@@ -96,19 +104,22 @@ def render(parser: FaceParser | None, trouble: str = "") -> str:
 
 
 def _card(photo: Photo, rows: Sequence[Written], classes: Image.Image | None) -> Card:
-    box = boxes()[photo.id]
     known = photo.gold
     return Card(
         id=photo.id,
-        photo=gallery.thumbnail(photo.ref, SIDE),
-        crop=gallery.thumbnail(ImageRef(path=photo.path, box=box), SIDE),
-        size=f"{box[2] - box[0]} × {box[3] - box[1]}",
+        shown=_shown(photo.path),
         map=_map_address(classes) if classes else "",
         present=tuple(name for name, there in known.items() if there),
         absent=tuple(name for name, there in known.items() if not there),
         open=tuple(name for name in _judged() if name not in known),
         replies=tuple(_reply(photo, row) for row in rows if row.photo == photo.id),
     )
+
+
+def _shown(path: Path) -> Shown:
+    left, top, right, bottom = box = boxes()[path.stem]
+    whole, face = (gallery.thumbnail(ImageRef(path=path, box=part), SIDE) for part in (None, box))
+    return Shown(whole, face, f"{right - left} × {bottom - top}")
 
 
 def _judged() -> list[str]:
