@@ -21,6 +21,7 @@ from harness.maps import CLASSES, PALETTE, coloured
 from harness.records import Case, ImageRef, Response
 from reports import gallery, page, style
 from tasks.datasets.base import Face
+from tasks.labels import label_space
 
 SIDE = 256
 """Longer side of the pictures on the page, in pixels: twice what is shown, for fine screens."""
@@ -86,9 +87,7 @@ def render(parser: FaceParser | None, trouble: str = "") -> str:
     careful = agreement((row for row in rows if row.style != "mistaken"), photos)
     environment = page.environment()
     environment.loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent), FileSystemLoader(page.TEMPLATES)])
-    return environment.get_template(
-        "portraits.html.j2",
-    ).render(
+    return environment.get_template("portraits.html.j2").render(
         cards=[_card(photo, rows, maps.get(photo.id)) for photo in chosen],
         scene=_shown(astronaut()),
         photographs=len(photos) + 1,
@@ -178,8 +177,9 @@ def _row(name: str, faces: Sequence[Face], photos: Sequence[Photo]) -> Loaded:
 def _known(name: str, faces: Sequence[Face], photos: Sequence[Photo]) -> str:
     """What of the labels that came back is no constant, counted."""
     if name == "maad":
-        cells = Counter(value for face in faces for value in face.labels["maad"].values())
-        undefined = len(faces) * len(layouts.label_space("maad").labels) - cells.total()
+        golds = (gold for face in faces if isinstance(gold := face.labels["maad"], dict))
+        cells = Counter(chain.from_iterable(gold.values() for gold in golds))
+        undefined = len(faces) * len(label_space("maad").labels) - cells.total()
         return f"{cells[True]} attributes present, {cells[False]} absent; {undefined} cells undefined"
     if name == SPACE:
         cells = Counter(value for photo in photos for value in photo.gold.values())

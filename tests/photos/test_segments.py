@@ -117,7 +117,7 @@ def test_the_published_weights_find_one_face_and_its_parts(published, files, tmp
         assert any((found == ID[name]).any() for name in ("imouth", "llip", "ulip"))
 
 
-def test_the_published_weights_see_hair_but_not_on_bald_heads(published, photos, tmp_path):
+def test_the_published_weights_see_hair_where_a_head_is_not_bald(published, photos, tmp_path):
     segment([photo.ref for photo in photos], published, tmp_path, 4)
     for photo in photos:
         found = np.asarray(read_map(tmp_path, read(photo.ref)))
