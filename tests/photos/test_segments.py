@@ -63,8 +63,8 @@ def test_each_photograph_has_one_map_that_its_pixels_find(mapped, files, told):
 
 def test_a_renamed_recoded_photograph_keeps_its_map(mapped, files, tmp_path):
     for path in files:
-        read(ImageRef(path=path)).save(tmp_path / "1_0_0.png")
-        assert np.asarray(read_map(mapped[0], read(ImageRef(path=tmp_path / "1_0_0.png")))).any()
+        read(ImageRef(path=path)).save(tmp_path / "1_0_0.bmp")
+        assert np.asarray(read_map(mapped[0], read(ImageRef(path=tmp_path / "1_0_0.bmp")))).any()
 
 
 def test_what_has_its_map_is_not_parsed_again(mapped, files, parser):
