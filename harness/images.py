@@ -4,6 +4,7 @@ import hashlib
 import warnings
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from harness.errors import ImageError
@@ -67,6 +68,8 @@ def digest(image: Image.Image) -> str:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):  # PIL would cut every value above 255 to white
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)

@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Literal
+
+from PIL import Image
 
 from harness import images
 from harness.errors import ImageError
@@ -105,9 +108,14 @@ def thumbnail(ref: ImageRef, side: int = THUMB) -> str:
     """
     image = images.read(ref)
     image.thumbnail((side, side))
+    return address(image, "JPEG", quality=82)
+
+
+def address(image: Image.Image, form: Literal["JPEG", "PNG"], **options: int) -> str:
+    """The image as a file in a data address."""
     out = BytesIO()
-    image.save(out, "JPEG", quality=82)
-    return f"data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode()}"
+    image.save(out, form, **options)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(out.getvalue()).decode()}"
 
 
 def _card(
@@ -120,7 +128,7 @@ def _card(
         thumb, trouble = "", short(str(error))
     colours = style.model_colours(run.models)
     replies = tuple(
-        _reply(model, colours[model], answers[model].kept.get(case.key), predictions[model].get(case.key), case)
+        reply(model, colours[model], answers[model].kept.get(case.key), predictions[model].get(case.key), case)
         for model in run.models
     )
     gold, absent = _gold(case.gold)
@@ -130,7 +138,8 @@ def _card(
     )
 
 
-def _reply(model: str, colour: str, response: Response | None, prediction: Prediction | None, case: Case) -> Reply:
+def reply(model: str, colour: str, response: Response | None, prediction: Prediction | None, case: Case) -> Reply:
+    """An answer with its right and wrong phrases told apart."""
     if response is None:
         return Reply(model, colour, prediction.status if prediction else "not asked")
     mentions = prediction.mentions if prediction else ()
