@@ -7,12 +7,11 @@ takes its place, the same for every photograph, which says nothing of anyone (PL
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from itertools import chain
 from pathlib import Path
 
 from docs.portraits.photos import Photo, astronaut, boxes
-from tasks.datasets import LOADERS, SOURCES
-from tasks.datasets.base import Face
+from tasks.datasets import DataOptions, Faces, open_index
+from tasks.datasets.options import FairFace
 from tasks.labels import label_space
 from tasks.toy.layouts import FAIRFACE_AGES, utk_stamp
 
@@ -25,12 +24,14 @@ PLACEHOLDERS = {
     "raf-db": "expression (7, neutral)",
 }
 """Dataset -> what of it is a constant and no label; MAAD's 0 says by itself that nothing is known."""
+OPTIONS = DataOptions(fairface=FairFace(padding="1.25"))
+"""The portraits are as wide as FairFace's larger pictures."""
 _MAAD = {True: "1", False: "-1", None: "0"}
 
 
-def load(name: str, folder: Path) -> list[Face]:
+def load(name: str, folder: Path) -> Faces:
     """All faces of a dataset, whatever their split."""
-    return list(chain.from_iterable(LOADERS[name](folder, split).faces for split in SOURCES[name].splits))
+    return open_index(name, folder, OPTIONS).faces()
 
 
 def write(name: str, root: Path, photos: Sequence[Photo]) -> Path:

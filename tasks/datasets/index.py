@@ -80,12 +80,14 @@ class Loader:
         _write_blocks(listed.apply(blocks, count) if listed else blocks, schema(columns.spaces, columns.boxed), file)
         note = {
             "state": state,
+            "folder": str(folder.resolve()),
             "dropped": dict(count.dropped),
             "repaired": dict(count.repaired),
             "absent": {} if listed else count.absent,
             "splits": list(SPLITS if listed else self.source.splits),
         }
         _replace(file.with_suffix(".json"), json.dumps(note).encode())
+        _forget_lost(file.parent)
         return note
 
 
@@ -145,6 +147,18 @@ def _note(file: Path, state: str) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return note if isinstance(note, dict) and note.get("state") == state and file.exists() else None
+
+
+def _forget_lost(cache: Path) -> None:
+    """Remove the indexes of folders that are no more."""
+    for note in cache.glob("*.json"):
+        try:
+            lost = not Path(json.loads(note.read_bytes())["folder"]).is_dir()
+        except (OSError, ValueError, KeyError):
+            continue  # another process is at it
+        if lost:
+            for ending in (".json", ".arrow", ".lock"):
+                note.with_suffix(ending).unlink(missing_ok=True)
 
 
 def _cache() -> Path:

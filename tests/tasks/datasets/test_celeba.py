@@ -117,3 +117,11 @@ def test_missing_files_say_what_is_wanted_and_where_it_is_from(tmp_path):
 def test_misspelt_split(write):
     with pytest.raises(UnknownNameError, match="Did you mean 'test'"):
         load(flat(write), "tset")
+
+
+def test_indexes_of_folders_that_are_no_more_are_removed(write, cache, tmp_path):
+    load(flat(write), "test")
+    assert len(list((cache / "index").glob("*.arrow"))) == 1
+    moved = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
+    assert len(load(moved, "test")) == 2
+    assert len(list((cache / "index").glob("*.arrow"))) == 1
