@@ -58,11 +58,3 @@ def test_real_data_must_be_named_and_exist(tmp_path: Path):
         config.data_root("paper", None)
     with pytest.raises(ConfigError, match="not a folder"):
         config.data_root("tiny", tmp_path / "none")
-
-
-def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.delenv("FACE_HARNESS_CACHE", raising=False)
-    assert config.cache_folder() == tmp_path / "xdg" / "face-harness"
-    monkeypatch.setenv("FACE_HARNESS_CACHE", str(tmp_path / "own"))
-    assert config.cache_folder() == tmp_path / "own"

@@ -1,0 +1,13 @@
+"""Where the harness keeps what it makes beside runs: drawn faces, unpacked archives, measured speeds."""
+
+import os
+from pathlib import Path
+
+CACHE_VARIABLE = "FACE_HARNESS_CACHE"
+
+
+def cache_folder() -> Path:
+    """$FACE_HARNESS_CACHE, into which the command line writes what the settings say, or the user's cache folder."""
+    own = os.environ.get(CACHE_VARIABLE)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(own) if own else Path(base) / "face-harness"
