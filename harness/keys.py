@@ -13,6 +13,16 @@ def of(kind: type[BaseModel]) -> list[str]:
     return [key for key, _ in _fields(kind)]
 
 
+def tables(kind: type[BaseModel]) -> set[str]:
+    """The keys that hold keys."""
+    return {key.rpartition(".")[0] for key in of(kind)} - {""}
+
+
+def leaves(kind: type[BaseModel]) -> list[str]:
+    """The keys that hold a value."""
+    return [key for key in of(kind) if key not in tables(kind)]
+
+
 def paths(kind: type[BaseModel]) -> set[str]:
     """The keys whose values are paths."""
     return {key for key, field in _fields(kind) if Path in (field.annotation, *get_args(field.annotation))}

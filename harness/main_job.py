@@ -23,6 +23,7 @@ from harness.runner import Outcome, Runner
 from harness.store import RunFolder
 from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
+from tasks.datasets.options import DataOptions
 from tasks.registry import questions_of
 
 
@@ -32,6 +33,7 @@ class Options(Record):
     models: tuple[str, ...]
     tasks: tuple[str, ...]
     data: Path | None = None
+    datasets: DataOptions = DataOptions()
     out: Path | None = None
     limit: int | None = None
     seed: int = 0
@@ -39,6 +41,8 @@ class Options(Record):
     temperature: float = 0.0
     engine: EngineOptions = EngineOptions()
     retry_failed: bool = False
+    dry_run: bool = False
+    """Stop before anything is loaded, and leave no trace in the run folder."""
 
 
 def main_job(options: Options, console: Console | None = None) -> Outcome:
@@ -90,6 +94,7 @@ def settings(options: Options) -> RunConfig:
         limit=limit,
         seed=options.seed,
         data_root=root or toy_root(0, limit or 1, RUN_SEED),
+        datasets=options.datasets,
     )
 
 
@@ -100,7 +105,7 @@ def _all_models(profile: Profile) -> tuple[str, ...]:
 
 def plan(config: RunConfig) -> list[PlannedQuestion]:
     """Read samples and images of every question of the run."""
-    planner = Planner(config.data_root, config.decoding, config.limit, config.seed)
+    planner = Planner(config.data_root, config.decoding, config.limit, config.seed, options=config.datasets)
     return [planner.plan(question) for question in questions_of(config.tasks)]
 
 

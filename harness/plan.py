@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from harness.errors import ImageError
 from harness.images import digest, read
 from harness.records import Case, Decoding, ImageRef, Prompt, Record, Sample
+from tasks.datasets.options import DataOptions
 from tasks.registry import Question, samples
 
 T = TypeVar("T")
@@ -35,11 +36,14 @@ class PlannedQuestion(Record):
 class Planner:
     """Plans questions on one data root; an image that several questions share is read once."""
 
-    def __init__(self, root: Path, decoding: Decoding, limit: int | None, seed: int) -> None:
+    def __init__(
+        self, root: Path, decoding: Decoding, limit: int | None, seed: int, options: DataOptions = DataOptions()
+    ) -> None:
         self.root = root
         self.decoding = decoding
         self.limit = limit
         self.seed = seed
+        self.options = options
         self._pictures: dict[ImageRef, Picture | ImageError] = {}
 
     def plan(self, question: Question) -> PlannedQuestion:

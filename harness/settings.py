@@ -38,7 +38,7 @@ FILE = Path("harness.toml")
 DEFAULT = "default"
 _SETTINGS_COMMAND = "`python -m harness config`"
 _TABLE = "datasets"
-_ALLOWED = {"model_type": "it must be a table", "path_type": "it must be a path", "string_type": "it must be a string"}
+_ALLOWED = {"path_type": "it must be a path", "string_type": "it must be a string"}
 
 
 class Settings(BaseSettings):
@@ -206,26 +206,29 @@ def _flag_layer(flags: Mapping[str, Any], pairs: Sequence[str]) -> Layer:
 
 def _check(layer: Layer) -> None:
     """Each source is checked by itself, so that a sentence can name the one that is at fault."""
+    known, tables = keys.of(Settings), keys.tables(Settings)
+    for key, value in layer.values.items():
+        if key not in known:
+            raise _unknown(layer.origins[key], key, value)
+        if key in tables:
+            raise ConfigError(f"{layer.origins[key]}: {key} = {value!r} is not allowed: it must be a table.")
     try:
         Settings(**keys.nested(layer.values))
     except ValidationError as error:
         raise _complaint(layer, error.errors()[0]) from error
-    for key, known in {"profile": tuple(profiles()), "engine": ENGINES, "dtype": DTYPES}.items():
-        if layer.values.get(key, known[0]) not in known:
-            unknown = UnknownNameError.of(key, layer.values[key], known, "`python -m harness run --help`")
+    for key, names in {"profile": tuple(profiles()), "engine": ENGINES, "dtype": DTYPES}.items():
+        if layer.values.get(key, names[0]) not in names:
+            unknown = UnknownNameError.of(key, layer.values[key], names, "`python -m harness run --help`")
             raise UnknownNameError(f"{layer.origins[key]}: {unknown}")
 
 
 def _complaint(layer: Layer, error: ErrorDetails) -> ConfigError:
     key = ".".join(map(str, error["loc"]))
-    where = next((origin for own, origin in layer.origins.items() if own == key or own.startswith(f"{key}.")), "")
-    if error["type"] == "extra_forbidden":
-        return _unknown(where, key, error["input"])
     allowed = _ALLOWED.get(error["type"], error["msg"].replace("Input should be", "it must be", 1))
-    return ConfigError(f"{where}: {key} = {error['input']!r} is not allowed: {allowed}.")
+    return ConfigError(f"{layer.origins[key]}: {key} = {error['input']!r} is not allowed: {allowed}.")
 
 
 def _unknown(where: str, key: str, value: Any) -> ConfigError:
     return ConfigError(
-        f"{where}: {key} = {value!r}: {UnknownNameError.of('setting', key, keys.of(Settings), _SETTINGS_COMMAND)}"
+        f"{where}: {key} = {value!r}: {UnknownNameError.of('setting', key, keys.leaves(Settings), _SETTINGS_COMMAND)}"
     )
