@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from harness.settings import Resolved
 
+EXIT_FAILURES = 3
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 Models = Annotated[
