@@ -57,7 +57,7 @@ def whereabouts(source: str, size_gb: float | None = None, hub: Path | None = No
         snapshot, blobs = _cached(source, hub)
     except HFValidationError:
         return Whereabouts(place="absent", missing_gb=None)
-    here = _gigabytes(blobs.glob("*"))
+    here = max(_gigabytes(blobs.glob("*")), _gigabytes(snapshot.rglob("*")) if snapshot else 0.0)
     enough = size_gb is None or here >= _WHOLE * size_gb
     if snapshot is not None and enough and _complete(snapshot):
         return Whereabouts(place="cache", here_gb=here)

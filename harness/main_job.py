@@ -124,6 +124,8 @@ def _foresee(
     planned = plan(config)
     seen = forecast(specs, options.engine, folder, planned, options.retry_failed)
     show_forecast(seen, console)
+    if config.profile == "tiny" and options.data is not None:
+        console.print(f"data: {options.data}. Miniatures know drawn faces alone; --profile paper asks the real models.")
     return planned, seen.device
 
 

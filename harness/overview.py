@@ -115,6 +115,8 @@ def _footnotes(seen: "Forecast") -> Iterator[str]:
     yield f"device: {seen.device.name}, {memory}. Memory is parameters x bytes of the dtype + 2 GB for one request."
     if seen.missing_gb:
         yield f"to download: {seen.missing_gb:.1f} GB, {seen.free_gb:.1f} GB free in {seen.hub}"
+    if len(seen.models) > 1:
+        yield f"all models: {_altogether(seen.models)}; loading and downloading come on top"
     if any(one.time.basis == "guess" for one in seen.models):
         yield "A guess comes from the GPU's data sheet and may be off by a factor of three (harness/roofline.py)."
 
@@ -122,7 +124,7 @@ def _footnotes(seen: "Forecast") -> Iterator[str]:
 def _in_one_line(seen: "Forecast") -> str:
     planned, left = (sum(getattr(one, name) for one in seen.models) for name in ("planned", "left"))
     counts = f"{planned:,} requests planned, {planned - left:,} answered before, {left:,} to ask"
-    return f"{len(seen.models)} models, {counts}: {_altogether(seen.models)}"
+    return f"{len(seen.models)} models, {counts}" + (f": {_altogether(seen.models)}" if left else "")
 
 
 def _altogether(models: Sequence["ModelForecast"]) -> str:
@@ -131,7 +133,7 @@ def _altogether(models: Sequence["ModelForecast"]) -> str:
     if not known:
         return "time not measured yet"
     unknown = f" and {len(models) - len(known)} models not measured yet" if len(known) < len(models) else ""
-    return _words_of(sum(known)) + unknown
+    return f"about {_words_of(sum(known))} of asking{unknown}"
 
 
 def _place(found: "Whereabouts") -> str:

@@ -1,6 +1,6 @@
 """How fast models answered here before: requests a second by model, profile, kind of question and device.
 
-CACHE/speeds.json holds a list of Speed rows, the newest measurement of each kind.
+CACHE/speeds.json holds a list of Speed rows, one of each kind: the newest, unless it saw far fewer answers.
 """
 
 import time
@@ -18,6 +18,7 @@ from harness.store import write_atomically
 FILE = "speeds.json"
 ENOUGH = 8
 """Fewer answers than this measure how long a start takes."""
+_FEWER = 4
 
 
 class Speed(Record):
@@ -54,11 +55,15 @@ def read_speeds(cache: Path | None = None) -> list[Speed]:
 
 
 def note_speeds(speeds: Iterable[Speed], cache: Path | None = None) -> None:
-    """Put these measurements in the place of older ones of the same kind."""
+    """Put these measurements in the place of older ones of the same kind; a try with a handful of faces stays out."""
     folder = cache or cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{FILE}.lock"):  # two runs may end at the same time
-        rows = {row.key: row for row in [*read_speeds(folder), *speeds]}
+        rows = {row.key: row for row in read_speeds(folder)}
+        for new in speeds:
+            old = rows.get(new.key)
+            if old is None or new.requests * _FEWER >= old.requests:
+                rows[new.key] = new
         write_atomically(folder / FILE, _ROWS.dump_json(list(rows.values()), indent=1).decode() + "\n")
 
 
