@@ -124,7 +124,7 @@ def _footnotes(seen: "Forecast") -> Iterator[str]:
 def _in_one_line(seen: "Forecast") -> str:
     planned, left = (sum(getattr(one, name) for one in seen.models) for name in ("planned", "left"))
     counts = f"{planned:,} requests planned, {planned - left:,} answered before, {left:,} to ask"
-    return f"{len(seen.models)} models, {counts}" + (f": {_altogether(seen.models)}" if left else "")
+    return f"{_count(len(seen.models))}, {counts}" + (f": {_altogether(seen.models)}" if left else "")
 
 
 def _altogether(models: Sequence["ModelForecast"]) -> str:
@@ -132,8 +132,12 @@ def _altogether(models: Sequence["ModelForecast"]) -> str:
     known = [one.time.seconds for one in models if one.time.seconds is not None]
     if not known:
         return "time not measured yet"
-    unknown = f" and {len(models) - len(known)} models not measured yet" if len(known) < len(models) else ""
+    unknown = f", and {_count(len(models) - len(known))} not measured yet" if len(known) < len(models) else ""
     return f"about {_words_of(sum(known))} of asking{unknown}"
+
+
+def _count(models: int) -> str:
+    return "1 model" if models == 1 else f"{models} models"
 
 
 def _place(found: "Whereabouts") -> str:
