@@ -149,11 +149,17 @@ def _file_layer() -> Layer:
         found = TomlConfigSettingsSource(Settings, file)()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{file} cannot be read as TOML: {error}.") from error
-    values = keys.spelt(Settings, found)
-    for key in keys.paths(Settings) & values.keys():
-        if isinstance(values[key], str):
-            values[key] = file.parent / Path(values[key]).expanduser()
+    values = _placed(keys.spelt(Settings, found), file.parent)
     return Layer(values, dict.fromkeys(values, str(file)))
+
+
+def _placed(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Paths start at this folder, or at the user's own where they begin with ~, which no shell has replaced."""
+    own = keys.paths(Settings)
+    return {
+        key: base / Path(value).expanduser() if key in own and isinstance(value, str) else value
+        for key, value in values.items()
+    }
 
 
 def _file() -> Path | None:
@@ -166,7 +172,7 @@ def _file() -> Path | None:
 def _environment_layer() -> Layer:
     _check_variables()
     try:
-        values = keys.spelt(Settings, EnvSettingsSource(Settings)())
+        values = _placed(keys.spelt(Settings, EnvSettingsSource(Settings)()), Path())
     except SettingsError as error:
         raise ConfigError(f"environment {PREFIX}DATASETS must be a JSON object: {error.__cause__}.") from error
     return Layer(values, {key: f"environment {_variable(key)}" for key in values})
@@ -201,7 +207,7 @@ def _flag_layer(flags: Mapping[str, Any], pairs: Sequence[str]) -> Layer:
             raise ConfigError(f"{key} is given twice, by {origins[key]} and by --set {pair}: leave one out.")
         given[key] = value
         origins[key] = f"--set {key}"
-    return Layer(given, origins)
+    return Layer(_placed(given, Path()), origins)
 
 
 def _check(layer: Layer) -> None:

@@ -14,6 +14,7 @@ from adapters.registry import names, spec
 
 ROOT = Path(__file__).parents[2]
 FACES = ROOT.parent / "shared" / "faces"
+BARE = os.environ | {"FACE_HARNESS_CONFIG": str(ROOT / "tests" / "empty.toml")}
 WITHOUT_TORCH = """
 import runpy, sys
 sys.argv = ["harness", *sys.argv[1:]]
@@ -28,7 +29,7 @@ assert not heavy, heavy
 
 
 def harness(
-    *words: str | Path, stdin: str = "", environment: Mapping[str, str] | None = None
+    *words: str | Path, stdin: str = "", environment: Mapping[str, str] = BARE
 ) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250, env=environment)
@@ -36,7 +37,7 @@ def harness(
 
 def without_torch(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250)
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250, env=BARE)
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +112,12 @@ def test_the_paper_profile_needs_nothing_once_the_data_root_is_settled(finished:
     data = json.loads((finished / "run.json").read_text())["data_root"]
     (tmp_path / "harness.toml").write_text(f"data = {json.dumps(data)}\n[datasets.expw]\nmargin = 0.0\n")
     own = os.environ | {"FACE_HARNESS_CONFIG": str(tmp_path / "harness.toml"), "FACE_HARNESS_CACHE": str(tmp_path)}
+    before = set((ROOT / "runs").glob("*"))
     done = harness("run", "--models", "all", "--profile", "paper", "--dry-run", environment=own)
     assert done.returncode == 0, done.stderr
     assert "30 requests for each model" in done.stdout
     assert max(map(len, done.stdout.splitlines())) < 100
-    assert not (ROOT / "runs").exists() or not list((ROOT / "runs").glob("paper-*/.lock"))
+    assert set((ROOT / "runs").glob("*")) == before
 
 
 def test_a_run_records_what_was_chosen_about_the_datasets(finished: Path):

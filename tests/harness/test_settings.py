@@ -138,6 +138,12 @@ def test_paths_of_the_file_start_at_the_file(tmp_path: Path, monkeypatch: pytest
     assert resolve({"data": Path("faces")}).settings.data == Path("faces")
 
 
+def test_the_users_own_folder_is_found_from_everywhere(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FACE_HARNESS_MAPS", "~/maps")
+    read = resolve(pairs=["data=~/faces"]).settings
+    assert (read.maps, read.data) == (Path.home() / "maps", Path.home() / "faces")
+
+
 def test_the_named_file_is_read_and_the_one_at_hand_is_not(written: Write, monkeypatch: pytest.MonkeyPatch):
     written('device = "cuda"')
     Path("own.toml").write_text('dtype = "float16"')
