@@ -24,13 +24,16 @@ from harness.train import MINIATURE, RECIPES, frozen_folder, frozen_parts
 from harness.trials import Asked, Trial, Trials, at_omega
 from harness.versions import versions
 from reports.ablation import write_ablation
+from tasks.datasets.options import DataOptions
 from tasks.registry import QUESTIONS
 
 DEFAULT = RECIPES / "ablation.toml"
 FULL = "org+seg+corr+lgc"
 
 
-def ablate(config: Path, data: Path | None, maps: Path | None, out: Path, jobs: int) -> Path:
+def ablate(
+    config: Path, data: Path | None, maps: Path | None, out: Path, jobs: int, choices: DataOptions = DataOptions()
+) -> Path:
     """Run what is left of an ablation and write its report.
 
     Args:
@@ -39,6 +42,7 @@ def ablate(config: Path, data: Path | None, maps: Path | None, out: Path, jobs: 
         maps: the folder of segmentation maps; None is `maps` under the root.
         out: the folder of the trials; trials that are there are not run again.
         jobs: processes that train, one trial each at a time.
+        choices: what was chosen about the datasets.
 
     Returns:
         The page.
@@ -49,7 +53,7 @@ def ablate(config: Path, data: Path | None, maps: Path | None, out: Path, jobs: 
     recipe = load_recipe(config, AblationRecipe)
     root = data or training_faces()
     out.mkdir(parents=True, exist_ok=True)
-    _describe(out, recipe, toy=data is None or recipe.frozen == MINIATURE)
+    _describe(out, recipe, choices, toy=data is None or recipe.frozen == MINIATURE)
     console = Console()
     left = [job for job in trials_of(recipe) if _found(out, recipe, job) is None]
     total = sum(1 for _ in trials_of(recipe))
@@ -145,7 +149,7 @@ def _said(trial: Trial) -> str:
     )
 
 
-def _describe(out: Path, recipe: AblationRecipe, toy: bool) -> None:
+def _describe(out: Path, recipe: AblationRecipe, choices: DataOptions, toy: bool) -> None:
     """ablation.json: what the report says of the whole."""
     asked = {one.name: Asked(variants=one.variants, omegas=one.omegas) for one in recipe.conditions}
     about = {
@@ -155,5 +159,6 @@ def _describe(out: Path, recipe: AblationRecipe, toy: bool) -> None:
         "versions": versions(),
         "seeds": list(recipe.seeds),
         "conditions": {name: one.model_dump(mode="json") for name, one in asked.items()},
+        "datasets": choices.protocol(),
     }
     write_atomically(out / "ablation.json", json.dumps(about, indent=1) + "\n")

@@ -1,15 +1,16 @@
-"""What a run is: the settings that decide its numbers, and where they come from (flag > profile)."""
+"""What a run is: everything that decides its numbers. harness/settings.py has what a user settles for all runs."""
 
 import hashlib
+import json
 import tomllib
 from functools import cache
 from pathlib import Path
 
 from pydantic import Field
 
-from harness.engines import EngineOptions
 from harness.errors import ConfigError, UnknownNameError
 from harness.records import Decoding, Record
+from tasks.datasets.options import DataOptions
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 PROFILE_FILE = Path(__file__).with_name("profiles.toml")
@@ -35,15 +36,27 @@ class RunConfig(Record):
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0
     data_root: Path
+    datasets: DataOptions = DataOptions()
+    """What was chosen about the datasets."""
 
     def protocol(self) -> dict[str, object]:
-        """What two runs must share for their answers to lie in one folder."""
-        return self.model_dump(mode="json", exclude={"models", "tasks"})
+        """What two runs must share for their answers to lie in one folder.
+
+        Raises:
+            ConfigError: a list of splits cannot be read.
+        """
+        return self.model_dump(mode="json", exclude={"models", "tasks", "datasets"}) | self._chosen()
 
     def default_folder(self) -> Path:
         """runs/<profile>-<hash of the protocol, models and tasks>: the same command finds its folder again."""
-        digest = hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
-        return Path("runs") / f"{self.profile}-{digest}"
+        chosen = self._chosen()
+        whole = self.model_dump_json(exclude={"datasets"}) + (json.dumps(chosen, sort_keys=True) if chosen else "")
+        return Path("runs") / f"{self.profile}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+
+    def _chosen(self) -> dict[str, object]:
+        """Nothing where nothing was chosen: folders of runs from before there was a choice stay valid."""
+        chosen = self.datasets.protocol()
+        return {"datasets": chosen} if chosen else {}
 
 
 @cache
@@ -64,27 +77,6 @@ def profile(name: str) -> Profile:
     return profiles()[name]
 
 
-def engine_options(
-    profile_name: str, device: str, dtype: str, batch_size: int | None = None, maps: Path | None = None
-) -> EngineOptions:
-    """Options of the command line as a record.
-
-    Raises:
-        UnknownNameError: a profile or a dtype that does not exist.
-    """
-    if dtype not in DTYPES:
-        raise UnknownNameError.of("dtype", dtype, DTYPES, "`python -m harness run --help`")
-    return EngineOptions.model_validate(
-        {
-            "profile": profile(profile_name).name,
-            "device": device,
-            "dtype": dtype,
-            "batch_size": batch_size,
-            "maps": maps,
-        }
-    )
-
-
 def data_root(profile_name: str, given: Path | None) -> Path | None:
     """The folder that holds one folder per dataset; None means the toy faces, which are drawn on demand.
 
@@ -94,8 +86,12 @@ def data_root(profile_name: str, given: Path | None) -> Path | None:
     if given is None and profile_name != "tiny":
         raise ConfigError(
             f"profile '{profile_name}' reads real datasets: name the folder that holds celeba/, maad/, fairface/, "
-            "utkface/, expw/ and raf-db/ with --data. docs/datasets.md says how each is obtained."
+            "utkface/, expw/ and raf-db/ with --data, or as `data` in harness.toml. "
+            "docs/datasets.md says how each is obtained."
         )
     if given is not None and not given.is_dir():
-        raise ConfigError(f"--data {given} is not a folder. It must hold one folder per dataset, see docs/datasets.md.")
+        raise ConfigError(
+            f"the data root {given} is not a folder. --data, FACE_HARNESS_DATA or `data` in harness.toml must name one "
+            "that holds one folder per dataset, see docs/datasets.md; `python -m harness config` shows which did."
+        )
     return given

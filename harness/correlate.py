@@ -17,6 +17,7 @@ from harness.records import Record
 from harness.toys import RUN_SEED, toy_root
 from reports import style
 from reports.correlation import drawn, heat_map
+from tasks.datasets.options import DataOptions
 
 TOY_TRAIN = 300
 """Drawn training faces of each dataset, where no data are named."""
@@ -30,6 +31,8 @@ class Options(Record):
 
     data: Path | None = None
     """None is the drawn faces."""
+    choices: DataOptions = DataOptions()
+    """What was chosen about the datasets."""
     datasets: tuple[str, ...] | None = None
     """None is all six."""
     tau: float = 0.4

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -10,19 +11,23 @@ from adapters.registry import ModelSpec, spec
 from adapters.registry import names as model_names
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
+from harness.devices import Device
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
-from harness.manifest import note_engine, record
+from harness.forecast import forecast
+from harness.manifest import check, note_engine, record
 from harness.maps import NAME as MAPS
-from harness.overview import show_scores
+from harness.overview import show_forecast, show_scores
 from harness.plan import PlannedQuestion, Planner
 from harness.progress import ProgressListener
 from harness.records import Decoding, Record
 from harness.rescore import rescore
 from harness.runner import Outcome, Runner
+from harness.speeds import Stopwatch
 from harness.store import RunFolder
 from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
+from tasks.datasets.options import DataOptions
 from tasks.registry import questions_of
 
 
@@ -32,6 +37,7 @@ class Options(Record):
     models: tuple[str, ...]
     tasks: tuple[str, ...]
     data: Path | None = None
+    datasets: DataOptions = DataOptions()
     out: Path | None = None
     limit: int | None = None
     seed: int = 0
@@ -39,6 +45,8 @@ class Options(Record):
     temperature: float = 0.0
     engine: EngineOptions = EngineOptions()
     retry_failed: bool = False
+    dry_run: bool = False
+    """Stop before anything is loaded, and leave no trace in the run folder."""
 
 
 def main_job(options: Options, console: Console | None = None) -> Outcome:
@@ -54,11 +62,14 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
             console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
     specs = {name: spec(name) for name in config.models}
     folder = RunFolder(options.out or config.default_folder())
+    console.print(f"run folder: {folder.path}", soft_wrap=True)
+    if options.dry_run:  # without the lock, which would make the folder
+        _foresee(folder, config, options, specs, console)
+        return Outcome()
     with folder.lock():
-        console.print(f"run folder: {folder.path}", soft_wrap=True)
-        planned = plan(config)
+        planned, device = _foresee(folder, config, options, specs, console)
         record(folder, config, planned)
-        outcome = _ask(folder, config, planned, options, specs, console)
+        outcome = _ask(folder, config, planned, options, _Watch(specs, device, console))
         scores = rescore(folder)
         page = write_report(folder.path)
     show_scores(scores)
@@ -90,6 +101,7 @@ def settings(options: Options) -> RunConfig:
         limit=limit,
         seed=options.seed,
         data_root=root or toy_root(0, limit or 1, RUN_SEED),
+        datasets=options.datasets,
     )
 
 
@@ -100,26 +112,46 @@ def _all_models(profile: Profile) -> tuple[str, ...]:
 
 def plan(config: RunConfig) -> list[PlannedQuestion]:
     """Read samples and images of every question of the run."""
-    planner = Planner(config.data_root, config.decoding, config.limit, config.seed)
+    planner = Planner(config.data_root, config.decoding, config.limit, config.seed, options=config.datasets)
     return [planner.plan(question) for question in questions_of(config.tasks)]
 
 
+def _foresee(
+    folder: RunFolder, config: RunConfig, options: Options, specs: dict[str, ModelSpec], console: Console
+) -> tuple[list[PlannedQuestion], Device]:
+    """Plan, and say what is to come before anything is loaded."""
+    check(folder, config)  # before minutes of reading
+    planned = plan(config)
+    seen = forecast(specs, options.engine, folder, planned, options.retry_failed)
+    show_forecast(seen, console)
+    if config.profile == "tiny" and options.data is not None:
+        console.print(f"data: {options.data}. Miniatures know drawn faces alone; --profile paper asks the real models.")
+    return planned, seen.device
+
+
+class _Watch(NamedTuple):
+    """Whom a run asks, on what, and where it shows."""
+
+    specs: dict[str, ModelSpec]
+    device: Device
+    console: Console
+
+
 def _ask(
-    folder: RunFolder,
-    config: RunConfig,
-    planned: Sequence[PlannedQuestion],
-    options: Options,
-    specs: dict[str, ModelSpec],
-    console: Console,
+    folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuestion], options: Options, watch: _Watch
 ) -> Outcome:
     place = options.engine.model_copy(update={"maps": options.engine.maps or config.data_root / MAPS})
+    tasks = {item.question.name: item.question.task for item in planned}
 
     def engine_of(name: str) -> Engine:
-        engine = open_engine(specs[name], place)
+        engine = open_engine(watch.specs[name], place)
         note_engine(folder, name, engine)
         return engine
 
-    with ProgressListener(console) as listener:
+    with (
+        ProgressListener(watch.console) as bars,
+        Stopwatch(bars, tasks, config.profile, watch.device.name) as listener,
+    ):
         runner = Runner(folder, config.decoding, engine_of, listener)
         return runner.run(tuple(config.models), planned, options.retry_failed)
 

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from harness.config import RunConfig
 from harness.errors import StoreError
@@ -19,16 +20,8 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     Raises:
         StoreError: the folder holds a run with other settings.
     """
-    earlier = folder.read_run() or {}
-    protocol = config.protocol()
-    if earlier and earlier.get("protocol") != protocol:
-        raise StoreError(_difference(folder.path, earlier.get("protocol") or {}, protocol))
+    earlier = check(folder, config)
     checkpoints = earlier.get("checkpoints", {})
-    if changed := [name for name, found in config.models.items() if checkpoints.get(name, found) != found]:
-        raise StoreError(
-            f"{folder.path} holds answers of other weights of {', '.join(changed)}. "
-            "Answers of different weights do not mix: choose another folder with --out."
-        )
     questions = {row["name"]: row for row in earlier.get("questions", [])}
     questions |= {item.question.name: item.question.model_dump(mode="json") for item in planned}
     prompts = {item.question.name: item.prompt.model_dump(mode="json") for item in planned}
@@ -47,7 +40,8 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "limit": config.limit,
             "seed": config.seed,
             "data_root": str(config.data_root),
-            "protocol": protocol,
+            "datasets": config.datasets.model_dump(mode="json"),
+            "protocol": config.protocol(),
             "engines": earlier.get("engines", {}),
             "versions": versions(),
             "started": earlier.get("started") or datetime.now(UTC).isoformat(timespec="seconds"),
@@ -56,6 +50,25 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     )
     for item in planned:
         folder.write_cases(item.question.name, item.cases)
+
+
+def check(folder: RunFolder, config: RunConfig) -> dict[str, Any]:
+    """What an earlier run wrote into run.json; empty before the first one.
+
+    Raises:
+        StoreError: the folder holds a run with other settings, or answers of other weights.
+    """
+    earlier = folder.read_run() or {}
+    protocol = config.protocol()
+    if earlier and earlier.get("protocol") != protocol:
+        raise StoreError(_difference(folder.path, earlier.get("protocol") or {}, protocol))
+    checkpoints = earlier.get("checkpoints", {})
+    if changed := [name for name, found in config.models.items() if checkpoints.get(name, found) != found]:
+        raise StoreError(
+            f"{folder.path} holds answers of other weights of {', '.join(changed)}. "
+            "Answers of different weights do not mix: choose another folder with --out."
+        )
+    return earlier
 
 
 def note_engine(folder: RunFolder, model: str, engine: object) -> None:
@@ -67,7 +80,7 @@ def note_engine(folder: RunFolder, model: str, engine: object) -> None:
 
 
 def _difference(path: Path, old: dict[str, object], new: dict[str, object]) -> str:
-    changed = [f"{key} {old.get(key)!r} -> {new[key]!r}" for key in new if old.get(key) != new[key]]
+    changed = [f"{key} {old.get(key)!r} -> {new.get(key)!r}" for key in old | new if old.get(key) != new.get(key)]
     return (
         f"{path} holds a run with other settings ({'; '.join(changed)}). "
         "Numbers of different settings do not mix: choose another folder with --out."

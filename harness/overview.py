@@ -15,6 +15,11 @@ from tasks.registry import TASKS, question
 
 if TYPE_CHECKING:
     from adapters.registry import ModelSpec
+    from harness.checkpoints import Whereabouts
+    from harness.forecast import Duration, Forecast, ModelForecast
+
+_WIDTH = 98
+"""Of what stands in no terminal: a log, a mail."""
 
 _PROOF = (
     "Fidelity: the upstream code of each model was run with small random weights; its ids, pixels, logits and greedy "
@@ -74,6 +79,93 @@ def show_scores(scores: Sequence[Score]) -> None:
         for row in rows:
             table.add_row(f" {escape(row.model)}", *_numbers(row, ranks), _answered(row))
     _console().print(table)
+
+
+def show_forecast(seen: "Forecast", console: Console) -> None:
+    """What a run will need and take: a line for the miniatures, a table for real models, and what does not fit."""
+    if not console.is_terminal:
+        console = Console(file=console.file, width=_WIDTH)
+    if seen.profile == "tiny":
+        console.print(_in_one_line(seen), highlight=False)
+    else:
+        console.print(_forecast_table(seen))
+        for line in _footnotes(seen):
+            console.print(line, highlight=False, markup=False)
+    for warning in seen.warnings:
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+
+
+def _forecast_table(seen: "Forecast") -> Table:
+    planned = max((one.planned for one in seen.models), default=0)
+    title = f"Before anything is loaded; {planned:,} requests for each model"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("model", overflow="fold", min_width=11)
+    table.add_column("checkpoint", no_wrap=True)
+    for head in ("memory", "answered", "to ask", "time"):
+        table.add_column(head, no_wrap=True, justify="right")
+    for one in seen.models:
+        memory = "-" if one.memory_gb is None else f"{one.memory_gb:.1f} GB"
+        counts = (f"{count:,}" for count in (one.planned - one.left, one.left))
+        table.add_row(escape(one.model), _place(one.checkpoint), memory, *counts, _duration(one.time))
+    return table
+
+
+def _footnotes(seen: "Forecast") -> Iterator[str]:
+    memory = "unknown memory" if seen.device.memory_gb is None else f"{seen.device.memory_gb:.1f} GB"
+    yield f"device: {seen.device.name}, {memory}. Memory is parameters x bytes of the dtype + 2 GB for one request."
+    if seen.missing_gb:
+        yield f"to download: {seen.missing_gb:.1f} GB, {seen.free_gb:.1f} GB free in {seen.hub}"
+    if len(seen.models) > 1:
+        yield f"all models: {_altogether(seen.models)}; loading and downloading come on top"
+    if any(one.time.basis == "guess" for one in seen.models):
+        yield "A guess comes from the GPU's data sheet and may be off by a factor of three (harness/roofline.py)."
+
+
+def _in_one_line(seen: "Forecast") -> str:
+    planned, left = (sum(getattr(one, name) for one in seen.models) for name in ("planned", "left"))
+    counts = f"{planned:,} requests planned, {planned - left:,} answered before, {left:,} to ask"
+    return f"{_count(len(seen.models))}, {counts}" + (f": {_altogether(seen.models)}" if left else "")
+
+
+def _altogether(models: Sequence["ModelForecast"]) -> str:
+    """The time of all models, and of how many nobody knows it."""
+    known = [one.time.seconds for one in models if one.time.seconds is not None]
+    if not known:
+        return "time not measured yet"
+    unknown = f", and {_count(len(models) - len(known))} not measured yet" if len(known) < len(models) else ""
+    return f"about {_words_of(sum(known))} of asking{unknown}"
+
+
+def _count(models: int) -> str:
+    return "1 model" if models == 1 else f"{models} models"
+
+
+def _place(found: "Whereabouts") -> str:
+    missing = "size unknown" if found.missing_gb is None else f"{found.missing_gb:.1f} GB"
+    return {
+        "none": "no weights",
+        "folder": f"in its folder, {found.here_gb:.1f} GB",
+        "cache": f"in the cache, {found.here_gb:.1f} GB",
+        "partial": f"in part, {missing} left" if found.missing_gb is not None else "in part",
+        "hub": f"to download, {missing}",
+        "absent": "not found",
+    }[found.place]
+
+
+def _duration(time: "Duration") -> str:
+    if time.seconds is None:
+        return "not measured yet"
+    return _words_of(time.seconds) + (" (guess)" if time.basis == "guess" else "")
+
+
+def _words_of(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
 def _numbers(row: Score, ranks: bool) -> list[str]:

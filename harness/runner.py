@@ -69,22 +69,17 @@ class Runner:
         asked = 0
         for planned in questions:
             name = planned.question.name
-            pending = self._pending(model, planned, retry_failed)
-            readable = [case for case in pending if not case.error]
+            left = pending(self.folder, model, planned, retry_failed)
+            readable = [case for case in left if not case.error]
             if readable and engine is None:
                 engine = self.open_engine(model)
             total = len(unique(planned.cases))
-            self.listener.begin(model, name, total, total - len(pending))
-            asked += self._store_unreadable(model, name, [case for case in pending if case.error])
+            self.listener.begin(model, name, total, total - len(left))
+            asked += self._store_unreadable(model, name, [case for case in left if case.error])
             if engine is not None:
                 asked += self._ask(engine, model, planned.question, readable)
             self.listener.end()
         return asked
-
-    def _pending(self, model: str, planned: PlannedQuestion, retry_failed: bool) -> list[Case]:
-        answered = self.folder.read_responses(model, planned.question.name)
-        done = {key for key, row in answered.items() if not (retry_failed and row.finish == "failed")}
-        return [case for case in unique(planned.cases) if case.key not in done]
 
     def _store_unreadable(self, model: str, question: str, cases: Sequence[Case]) -> int:
         rows = [Response(key=c.key, sample_id=c.sample_id, finish="failed", error=c.error) for c in cases]
@@ -105,6 +100,13 @@ class Runner:
         keys = {case.key for case in planned.cases}
         rows = self.folder.read_responses(model, planned.question.name).values()
         return sum(row.finish == "failed" for row in rows if row.key in keys)
+
+
+def pending(folder: RunFolder, model: str, planned: PlannedQuestion, retry_failed: bool) -> list[Case]:
+    """The cases of a question that a model is still to be asked about, each key once."""
+    answered = folder.read_responses(model, planned.question.name)
+    done = {key for key, row in answered.items() if not (retry_failed and row.finish == "failed")}
+    return [case for case in unique(planned.cases) if case.key not in done]
 
 
 def _length(case: Case) -> tuple[int, int]:

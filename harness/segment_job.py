@@ -13,6 +13,7 @@ from harness.errors import ConfigError
 from harness.maps import NAME
 from harness.progress import ProgressListener
 from harness.records import ImageRef, Record
+from tasks.datasets.options import DataOptions
 
 SHOWN = 20
 """So many unreadable pictures are named."""
@@ -23,6 +24,8 @@ class SegmentOptions(Record):
 
     images: tuple[Path, ...] = ()
     data: Path | None = None
+    choices: DataOptions = DataOptions()
+    """What was chosen about the datasets."""
     datasets: tuple[str, ...] = ()
     splits: tuple[str, ...] = SPLITS
     maps: Path | None = None

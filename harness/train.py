@@ -1,5 +1,6 @@
 """`python -m harness train faceinsight`: from a config to a trained model. torchrun starts several processes of it."""
 
+import json
 import os
 import shutil
 from collections.abc import Mapping
@@ -23,12 +24,15 @@ from harness.engines.threads import set_threads
 from harness.errors import ConfigError
 from harness.maps import NAME as MAPS
 from harness.toys import training_faces
+from tasks.datasets.options import DataOptions
 
 RECIPES = Path(checkpoint.__file__).parent / "recipes"
 MINIATURE = "miniature"
 
 
-def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: Path, whole: bool) -> Path:
+def train_faceinsight(
+    config: Path, data: Path | None, maps: Path | None, out: Path, whole: bool, choices: DataOptions = DataOptions()
+) -> Path:
     """Train as the config says, or go on where a killed training stopped.
 
     Args:
@@ -37,6 +41,7 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
         maps: the folder of segmentation maps; None is `maps` under the root.
         out: folder for checkpoints and the result; it belongs to this config.
         whole: whether the result holds the frozen parts too.
+        choices: what was chosen about the datasets.
 
     Returns:
         The folder of the trained model.
@@ -49,7 +54,7 @@ def train_faceinsight(config: Path, data: Path | None, maps: Path | None, out: P
     console = Console(quiet=not first)
     recipe = load_recipe(config, Recipe)
     root = data or training_faces()
-    _claim(out, recipe, first)
+    _claim(out, recipe, choices, first)
     found = material(recipe, root)
     _show(console, recipe, found)
     if first:
@@ -93,9 +98,11 @@ def save(built: Built, weights: Mapping[str, Tensor], folder: Path, whole: bool)
         built.model.generation_config.save_pretrained(folder)
 
 
-def _claim(out: Path, recipe: Recipe, first: bool) -> None:
+def _claim(out: Path, recipe: Recipe, choices: DataOptions, first: bool) -> None:
     """A folder of checkpoints belongs to one config: another one would go on from weights it never asked for."""
+    chosen = choices.protocol()
     file, own = out / "recipe.json", recipe.model_dump_json(indent=1) + "\n"
+    own += json.dumps(chosen, sort_keys=True) + "\n" if chosen else ""  # folders from before there was a choice stay
     if file.is_file() and file.read_text(encoding="utf-8") != own:
         raise ConfigError(f"{out} holds a training with another config: choose another folder with --out.")
     if first:

@@ -1,7 +1,7 @@
 """Engines answer requests with a model. This module imports no torch: `open_engine` does, when it is called."""
 
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast, get_args
 
 from pydantic import Field
 
@@ -10,7 +10,10 @@ from adapters.registry import ModelSpec
 from harness.errors import AdapterError
 from harness.records import Record
 
-__all__ = ["Engine", "EngineOptions", "open_engine"]
+__all__ = ["ENGINES", "Engine", "EngineOptions", "open_engine"]
+
+EngineName = Literal["auto", "hf"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 
 class EngineOptions(Record):
@@ -18,6 +21,8 @@ class EngineOptions(Record):
 
     profile: Profile = "tiny"
     """Which weights and which protocol: the miniature (tiny) or the published checkpoint (paper)."""
+    engine: EngineName = "auto"
+    """What asks the model: transformers is the only one so far."""
     device: str = "auto"
     """"auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ..."""
     dtype: str = "auto"

@@ -1,9 +1,11 @@
 """The command line as a user meets it: exit codes, sentences, and no torch where none is needed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from adapters.registry import names, spec
 
 ROOT = Path(__file__).parents[2]
 FACES = ROOT.parent / "shared" / "faces"
+BARE = os.environ | {"FACE_HARNESS_CONFIG": str(ROOT / "tests" / "empty.toml")}
 WITHOUT_TORCH = """
 import runpy, sys
 sys.argv = ["harness", *sys.argv[1:]]
@@ -19,19 +22,22 @@ try:
     runpy.run_module("harness", run_name="__main__")
 except SystemExit as end:
     assert not end.code, end.code
-heavy = {"torch", "transformers", "torchvision"} & set(sys.modules)
+heavy = {"torch", "transformers", "torchvision", *(["pydantic_settings"] if "--help" in sys.argv else [])}
+heavy &= set(sys.modules)
 assert not heavy, heavy
 """
 
 
-def harness(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def harness(
+    *words: str | Path, stdin: str = "", environment: Mapping[str, str] = BARE
+) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "harness", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250)
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250, env=environment)
 
 
 def without_torch(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", WITHOUT_TORCH, *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250)
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, cwd=ROOT, timeout=250, env=BARE)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,47 @@ def test_other_settings_do_not_mix_with_a_run(finished: Path):
     assert "Traceback" not in other.stderr
 
 
+def test_a_dry_run_says_what_is_left_and_leaves_no_trace(finished: Path, tmp_path: Path):
+    data = json.loads((finished / "run.json").read_text())["data_root"]
+    before = {file: file.stat().st_mtime_ns for file in finished.rglob("*")}
+    done = harness("run", "--models", "echo", "--data", data, "--out", finished, "--dry-run")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 model, 30 requests planned, 30 answered before, 0 to ask" in done.stdout
+    assert {file: file.stat().st_mtime_ns for file in finished.rglob("*")} == before
+    done = harness("run", "--models", "echo", "--data", data, "--out", tmp_path / "new", "--dry-run", "--retry-failed")
+    assert (done.returncode, "30 to ask" in done.stdout) == (0, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_meets_the_mistakes_of_a_run(finished: Path):
+    data = json.loads((finished / "run.json").read_text())["data_root"]
+    done = harness("run", "--models", "echo", "--data", data, "--out", finished, "--dry-run", "--seed", "7")
+    assert done.returncode == 2
+    assert "other settings" in done.stderr
+
+
+def test_the_paper_profile_needs_nothing_once_the_data_root_is_settled(finished: Path, tmp_path: Path):
+    data = json.loads((finished / "run.json").read_text())["data_root"]
+    (tmp_path / "harness.toml").write_text(f"data = {json.dumps(data)}\n[datasets.expw]\nmargin = 0.0\n")
+    own = os.environ | {"FACE_HARNESS_CONFIG": str(tmp_path / "harness.toml"), "FACE_HARNESS_CACHE": str(tmp_path)}
+    before = set((ROOT / "runs").glob("*"))
+    done = harness("run", "--models", "all", "--profile", "paper", "--dry-run", environment=own)
+    assert done.returncode == 0, done.stderr
+    assert "30 requests for each model" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) < 100
+    assert set((ROOT / "runs").glob("*")) == before
+
+
+def test_a_run_records_what_was_chosen_about_the_datasets(finished: Path):
+    run = json.loads((finished / "run.json").read_text())
+    assert run["datasets"]["raf-db"]["classes"] == "basic"
+    assert "datasets" not in run["protocol"]
+    words = ("run", "--models", "echo", "--data", run["data_root"], "--out", finished)
+    other = harness(*words, "--set", "datasets.utkface.ages=fairface")
+    assert other.returncode == 2
+    assert "datasets None -> {'utkface': {'ages': 'fairface'}}" in other.stderr
+
+
 def test_score_and_report_run_again_without_torch(finished: Path):
     before = (finished / "scores.json").read_text()
     (finished / "scores.json").unlink()
@@ -102,6 +149,9 @@ def test_score_and_report_run_again_without_torch(finished: Path):
         ["segment", "--help"],
         ["train", "--help"],
         ["ablate", "--help"],
+        ["ask", "--help"],
+        ["config", "--help"],
+        ["config"],
         ["tasks"],
         ["models"],
         ["parse", "expw"],
@@ -121,6 +171,14 @@ def test_light_commands_do_not_import_torch(words: list[str]):
         (["run", "--profile", "papr"], "Did you mean 'paper'?"),
         (["run", "--profile", "paper"], "docs/datasets.md"),
         (["run", "--models", ","], "at least one model"),
+        (["run", "--engine", "hff"], "Did you mean 'hf'?"),
+        (["run", "--dtype", "fp16"], "Did you mean 'float16'?"),
+        (["run", "--set", "datasets.expw.margn=1"], "Did you mean 'datasets.expw.margin'?"),
+        (["segment", "--set", "datasets.expw.margin=7"], "less than or equal to 1"),
+        (["correlate", "--set", "margin"], "--set KEY=VALUE"),
+        (["train", "faceinsight", "--config", "x", "--set", "dat=x"], "Did you mean 'data'?"),
+        (["ablate", "--set", "dat=x"], "Did you mean 'data'?"),
+        (["run", "--data", "nowhere"], "nowhere is not a folder"),
         (["parse", "celebA40"], "Did you mean 'celeba'?"),
         (["score", "nowhere"], "is not a run folder"),
         (["report", "nowhere"], "is not a run folder"),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import config, places
+from harness import config
 from harness.config import RunConfig
 from harness.errors import ConfigError, UnknownNameError
 from harness.records import Decoding
@@ -44,6 +44,26 @@ def test_models_and_tasks_may_share_a_folder():
     assert settings(limit=5).protocol() != settings().protocol()
 
 
+def test_folders_from_before_there_was_a_choice_stay_valid():
+    assert "datasets" not in settings().protocol()
+    assert settings().default_folder() == Path("runs/tiny-71ddfc1f")
+
+
+def test_a_choice_about_the_datasets_is_part_of_the_protocol(tmp_path: Path):
+    chosen = settings(datasets={"expw": {"margin": 0.1}})
+    assert chosen.protocol()["datasets"] == {"expw": {"margin": 0.1}}
+    assert chosen.default_folder() != settings().default_folder()
+    assert settings(datasets={"expw": {"margin": 0.0}}).protocol() == settings().protocol()
+    lists = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for file in lists:
+        file.write_text("1.jpg test\n")
+    one, other = (settings(datasets={"raf-db": {"split": file}}) for file in lists)
+    assert one.protocol() == other.protocol()
+    assert one.default_folder() == other.default_folder()
+    lists[0].write_text("1.jpg train\n")
+    assert one.protocol() != other.protocol()
+
+
 def test_profiles():
     assert config.profile("tiny").limit
     assert config.profile("paper").limit is None
@@ -58,11 +78,3 @@ def test_real_data_must_be_named_and_exist(tmp_path: Path):
         config.data_root("paper", None)
     with pytest.raises(ConfigError, match="not a folder"):
         config.data_root("tiny", tmp_path / "none")
-
-
-def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.delenv("FACE_HARNESS_CACHE", raising=False)
-    assert places.cache_folder() == tmp_path / "xdg" / "face-harness"
-    monkeypatch.setenv("FACE_HARNESS_CACHE", str(tmp_path / "own"))
-    assert places.cache_folder() == tmp_path / "own"

@@ -1,0 +1,64 @@
+"""The words that several commands share: options, and how they become settings."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.settings import Resolved
+
+EXIT_FAILURES = 3
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+Models = Annotated[
+    str, typer.Option(help="Names joined by commas, or 'all'. Also NAME@FOLDER, hf:REPO, FILE.py:Class.")
+]
+Tasks = Annotated[str, typer.Option(help="attr, agr, expr, or single questions such as fairface.age.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/tiny-1a2b3c4d.")]
+
+# What follows is None where it is not given, and then harness.toml, the environment or the default decides.
+Data = Annotated[Path | None, typer.Option(help="Folder with one folder per dataset; drawn faces if absent.")]
+ProfileName = Annotated[
+    str | None, typer.Option("--profile", help="tiny: miniatures on drawn faces; paper: the real ones. [default: tiny]")
+]
+EngineName = Annotated[str | None, typer.Option("--engine", help="auto, hf. [default: auto]")]
+Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 ... [default: auto]")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(help="auto (float32 on CPU, bfloat16 on GPU), float32, bfloat16, float16. [default: auto]"),
+]
+Maps = Annotated[Path | None, typer.Option(help="Folder of segmentation maps; by default DATA/maps.")]
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any key of `config`: datasets.expw.margin=0.1. Repeatable."),
+]
+
+
+def settled(pairs: Sequence[str] | None = None, **flags: object) -> "Resolved":
+    """The settings in force; from here on `cache_folder` agrees with them."""
+    from harness.settings import resolve
+
+    found = resolve(flags, pairs or ())
+    found.export()
+    return found
+
+
+def confine(device: str) -> None:
+    """Show a training this device alone: transformers' Trainer takes whatever it sees. To be called before torch is.
+
+    Under torchrun every process has a GPU of its own, and only "cpu" says anything.
+    """
+    kind, _, index = device.partition(":")
+    seen = [name for name in os.environ.get(_VISIBLE, "").split(",") if name]
+    if kind == "cpu":
+        os.environ[_VISIBLE] = ""
+    elif index.isdigit() and "LOCAL_RANK" not in os.environ:
+        os.environ[_VISIBLE] = seen[int(index)] if int(index) < len(seen) else index
+
+
+def words(text: str) -> tuple[str, ...]:
+    """What stands between commas, each word once."""
+    return tuple(dict.fromkeys(word for part in text.split(",") if (word := part.strip())))

@@ -1,0 +1,240 @@
+"""Settings, and where each came from: flag > environment > harness.toml > built-in default.
+
+    harness.toml                              data = "/data/faces"; a table [datasets.expw] with margin = 0.1
+    FACE_HARNESS_DATA                         the same in the environment
+    FACE_HARNESS_DATASETS__EXPW__MARGIN       two underscores lead into a table
+    --data, --set datasets.expw.margin=0.1    the same as flags
+
+The file is $FACE_HARNESS_CONFIG, else ./harness.toml, else none. Its relative paths start at its own folder.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from harness import keys
+from harness.config import DTYPES, profiles
+from harness.engines import ENGINES, EngineOptions
+from harness.errors import ConfigError, UnknownNameError
+from harness.places import CACHE_VARIABLE, cache_folder, default_cache
+from tasks.datasets.options import DataOptions
+
+PREFIX = "FACE_HARNESS_"
+FILE_VARIABLE = f"{PREFIX}CONFIG"
+FILE = Path("harness.toml")
+DEFAULT = "default"
+_SETTINGS_COMMAND = "`python -m harness config`"
+_TABLE = "datasets"
+_ALLOWED = {"path_type": "it must be a path", "string_type": "it must be a string"}
+
+
+class Settings(BaseSettings):
+    """What a user may settle once for all commands."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    data: Path | None = None
+    """The folder that holds one folder per dataset; None is the drawn faces."""
+    cache: Path = Field(default_factory=default_cache)
+    """Where drawn faces, and what else is made once and kept, lie."""
+    profile: str = "tiny"
+    engine: str = "auto"
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = Field(default=None, ge=1)
+    """Of the models a run asks; None takes the one of the model list."""
+    maps: Path | None = None
+    """The folder of segmentation maps; None is `maps` under the data root."""
+    datasets: DataOptions = DataOptions()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The given values alone: `resolve` asks the other sources itself, to know where each value came from."""
+        return (init_settings,)
+
+    def engine_options(self) -> EngineOptions:
+        """How models are run."""
+        names = EngineOptions.model_fields
+        return EngineOptions.model_validate({name: value for name, value in self if name in names})
+
+
+class Layer(NamedTuple):
+    """The values of one source, keys with dots, and where each came from."""
+
+    values: dict[str, Any]
+    origins: dict[str, str]
+
+
+class Resolved(NamedTuple):
+    """The settings in force, and where each came from."""
+
+    settings: Settings
+    origins: dict[str, str]
+    """Only of keys that some source gives."""
+
+    def origin(self, key: str) -> str:
+        """Such as "environment FACE_HARNESS_DATA"."""
+        return self.origins.get(key, DEFAULT)
+
+    def flagged(self, key: str) -> bool:
+        """Whether the value was given on the command line."""
+        return self.origin(key).startswith("--")
+
+    def rows(self) -> Iterator[tuple[str, Any, str]]:
+        """Key, value in JSON's types, origin; in the order of the records."""
+        for key, value in keys.flat(self.settings.model_dump(mode="json")).items():
+            yield key, value, self.origin(key)
+
+    def export(self) -> None:
+        """Let `cache_folder` say what the settings say.
+
+        It goes through the environment, for the processes that a command starts read no flags and may stand in
+        another folder, where ./harness.toml is another file or none.
+        """
+        if self.settings.cache != cache_folder():
+            os.environ[CACHE_VARIABLE] = str(self.settings.cache)
+
+
+def resolve(flags: Mapping[str, Any] | None = None, pairs: Sequence[str] = ()) -> Resolved:
+    """Settle every key.
+
+    Args:
+        flags: key -> value of the options that have a name of their own; None is "not given".
+        pairs: the words after each --set, such as "datasets.expw.margin=0.1".
+
+    Raises:
+        ConfigError: a key that does not exist, a value that is not allowed, a file that is absent or malformed.
+        UnknownNameError: a profile, engine or dtype that does not exist.
+    """
+    layers = [_file_layer(), _environment_layer(), _flag_layer(flags or {}, pairs)]
+    for layer in layers:
+        _check(layer)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in layers:
+        values |= layer.values
+        origins |= layer.origins
+    settings = Settings(**keys.nested(values))
+    settings = settings.model_copy(update={"cache": settings.cache.absolute()})
+    return Resolved(settings, origins)
+
+
+def _file_layer() -> Layer:
+    file = _file()
+    if file is None:
+        return Layer({}, {})
+    try:
+        found = TomlConfigSettingsSource(Settings, file)()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file} cannot be read as TOML: {error}.") from error
+    values = _placed(keys.spelt(Settings, found), file.parent)
+    return Layer(values, dict.fromkeys(values, str(file)))
+
+
+def _placed(values: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Paths start at this folder, or at the user's own where they begin with ~, which no shell has replaced."""
+    own = keys.paths(Settings)
+    return {
+        key: base / Path(value).expanduser() if key in own and isinstance(value, str) else value
+        for key, value in values.items()
+    }
+
+
+def _file() -> Path | None:
+    named = os.environ.get(FILE_VARIABLE)
+    if named and not Path(named).is_file():
+        raise ConfigError(f"{FILE_VARIABLE} names {named}, which is no file: write it, or unset the variable.")
+    return Path(named) if named else FILE if FILE.is_file() else None
+
+
+def _environment_layer() -> Layer:
+    _check_variables()
+    try:
+        values = _placed(keys.spelt(Settings, EnvSettingsSource(Settings)()), Path())
+    except SettingsError as error:
+        raise ConfigError(f"environment {PREFIX}DATASETS must be a JSON object: {error.__cause__}.") from error
+    return Layer(values, {key: f"environment {_variable(key)}" for key in values})
+
+
+def _check_variables() -> None:
+    """A variable that nothing reads is a misspelt one."""
+    for name, value in os.environ.items():
+        key, _, rest = name.removeprefix(PREFIX).lower().partition("__")
+        known = key == _TABLE if rest else key in Settings.model_fields
+        if name.startswith(PREFIX) and name != FILE_VARIABLE and not known:
+            raise _unknown(f"environment {name}", ".".join(filter(None, (key, rest.replace("__", ".")))), value)
+
+
+def _variable(key: str) -> str:
+    """The variable that gives a key: its own, or that of the table around it, which may be given as JSON."""
+    parts = key.upper().replace("-", "_").split(".")
+    names = [PREFIX + "__".join(parts[:length]) for length in range(len(parts), 0, -1)]
+    given = {name.upper() for name in os.environ}
+    return next((name for name in names if name in given), names[0])
+
+
+def _flag_layer(flags: Mapping[str, Any], pairs: Sequence[str]) -> Layer:
+    given = {key: value for key, value in flags.items() if value is not None}
+    origins = {key: f"--{key.replace('_', '-')}" for key in given}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {pair} has no '=': write --set KEY=VALUE, such as datasets.expw.margin=0.1.")
+        (key,) = keys.spelt(Settings, {key.strip(): ""})
+        if given.get(key, value) != value:
+            raise ConfigError(f"{key} is given twice, by {origins[key]} and by --set {pair}: leave one out.")
+        given[key] = value
+        origins[key] = f"--set {key}"
+    return Layer(_placed(given, Path()), origins)
+
+
+def _check(layer: Layer) -> None:
+    """Each source is checked by itself, so that a sentence can name the one that is at fault."""
+    known, tables = keys.of(Settings), keys.tables(Settings)
+    for key, value in layer.values.items():
+        if key not in known:
+            raise _unknown(layer.origins[key], key, value)
+        if key in tables:
+            raise ConfigError(f"{layer.origins[key]}: {key} = {value!r} is not allowed: it must be a table.")
+    try:
+        Settings(**keys.nested(layer.values))
+    except ValidationError as error:
+        raise _complaint(layer, error.errors()[0]) from error
+    for key, names in {"profile": tuple(profiles()), "engine": ENGINES, "dtype": DTYPES}.items():
+        if layer.values.get(key, names[0]) not in names:
+            unknown = UnknownNameError.of(key, layer.values[key], names, "`python -m harness run --help`")
+            raise UnknownNameError(f"{layer.origins[key]}: {unknown}")
+
+
+def _complaint(layer: Layer, error: ErrorDetails) -> ConfigError:
+    key = ".".join(map(str, error["loc"]))
+    allowed = _ALLOWED.get(error["type"], error["msg"].replace("Input should be", "it must be", 1))
+    return ConfigError(f"{layer.origins[key]}: {key} = {error['input']!r} is not allowed: {allowed}.")
+
+
+def _unknown(where: str, key: str, value: Any) -> ConfigError:
+    return ConfigError(
+        f"{where}: {key} = {value!r}: {UnknownNameError.of('setting', key, keys.leaves(Settings), _SETTINGS_COMMAND)}"
+    )
