@@ -24,6 +24,7 @@ from faceinsight.recipe import Recipe, Settings
 from faceinsight.scoring import Floats, broken_rules
 from faceinsight.training import train
 from harness.records import Record
+from tasks.datasets.options import DataOptions
 from tasks.datasets.split import luck
 from tasks.ranking import Ranked, average_precisions
 
@@ -117,15 +118,18 @@ class Bench:
         root: of the datasets.
         maps: folder of segmentation maps.
         work: for checkpoints, which go when a trial ends.
+        options: the user's choices about the datasets.
     """
 
-    def __init__(self, recipe: Recipe, root: Path, maps: Path, work: Path) -> None:
+    def __init__(
+        self, recipe: Recipe, root: Path, maps: Path, work: Path, options: DataOptions = DataOptions()
+    ) -> None:
         self.recipe = recipe
         self.maps = maps
         self.work = work
-        self.material = material(recipe, root)
+        self.material = material(recipe, root, options)
         data = recipe.data
-        self.test = load(root, data.datasets, "test", self.material.train.joint, data.test_limit)
+        self.test = load(root, data.datasets, "test", self.material.train.joint, data.test_limit, options=options)
         self._pictures: dict[tuple[str, str, bool], dict[int, dict[str, torch.Tensor]]] = {}
 
     def run(self, job: Job, frozen: Frozen) -> Result:

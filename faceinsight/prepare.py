@@ -17,6 +17,7 @@ from faceinsight.recipe import Data, Recipe
 from faceinsight.rules import Rules, load_rules
 from faceinsight.sampling import few, train_and_val, weights
 from faceinsight.training import Course
+from tasks.datasets.options import DataOptions
 from tasks.registry import QUESTIONS
 
 
@@ -36,7 +37,7 @@ class Material:
         return count(self.train)
 
 
-def material(recipe: Recipe, root: Path) -> Material:
+def material(recipe: Recipe, root: Path, options: DataOptions = DataOptions()) -> Material:
     """Read the faces of a recipe.
 
     Raises:
@@ -44,7 +45,7 @@ def material(recipe: Recipe, root: Path) -> Material:
     """
     data = recipe.data
     labels = labels_of(data.questions)
-    train, held = train_and_val(root, data.datasets, data.validation, labels, data.limit, recipe.training.seed)
+    train, held = train_and_val(root, data.datasets, data.validation, labels, data.limit, recipe.training.seed, options)
     rules = (load_rules(Path(recipe.rules)) if recipe.rules else load_rules()).within(labels.names)
     counted = ground_truth.tallies(train, rules)
     kept = ground_truth.kept(rules, ground_truth.add(list(counted.values())), recipe.rule_threshold)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from faceinsight.faces import ALL, LabelledFaces, concatenate, load, luckiest
 from faceinsight.labels import JointLabels
 from harness.errors import ConfigError, UnknownNameError
-from tasks.datasets import SOURCES
+from tasks.datasets import SOURCES, DataOptions
 from tasks.datasets.split import luck
 
 _TOGETHER: dict[str, Callable[[str], str]] = {
@@ -32,23 +32,24 @@ def train_and_val(
     labels: JointLabels | None = None,
     limit: int | None = None,
     seed: int = 0,
+    options: DataOptions | None = None,
 ) -> tuple[LabelledFaces, LabelledFaces]:
     """The training faces of some datasets, and the faces to validate with.
 
     A dataset with a split "val" of its own (CelebA) gives that; of the others a share of "train" is held out.
 
     Args:
-        root: see `load`, as for datasets, labels, limit (which counts the faces of "train", and those of "val").
+        root: see `load`, as for datasets, labels, options, and limit (which counts the faces of "train" and of "val").
         share: of the training faces, as in `split_off`.
         seed: chooses the subset. What is held out does not depend on it: no two runs validate on each other's faces.
 
     Raises:
         HarnessError: as `load` and `split_off` do.
     """
-    faces = load(root, datasets, "train", labels, limit, seed)
+    faces = load(root, datasets, "train", labels, limit, seed, options)
     own = [name for name in faces.datasets if "val" in SOURCES[name].splits]
     train, held = split_off(faces, share, whole=own)
-    return train, concatenate([held, load(root, own, "val", labels, limit, seed)] if own else [held])
+    return train, concatenate([held, load(root, own, "val", labels, limit, seed, options)] if own else [held])
 
 
 def split_off(

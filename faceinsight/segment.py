@@ -17,6 +17,7 @@ from harness.images import digest, read
 from harness.maps import map_file, write_about, write_map
 from harness.records import ImageRef, Record
 from tasks.datasets import LOADERS, SOURCES, load
+from tasks.datasets.options import DataOptions
 
 SPLITS = ("train", "val", "test")
 _NOTES = "faces.jsonl"
@@ -54,7 +55,9 @@ class _Picture(NamedTuple):
     image: Image.Image
 
 
-def dataset_images(root: Path, datasets: Sequence[str] = (), splits: Sequence[str] = SPLITS) -> list[ImageRef]:
+def dataset_images(
+    root: Path, datasets: Sequence[str] = (), splits: Sequence[str] = SPLITS, options: DataOptions = DataOptions()
+) -> list[ImageRef]:
     """The faces of these datasets and splits; without datasets, of all that lie under the root.
 
     A split that only other datasets have is left out: only CelebA has "val".
@@ -73,7 +76,7 @@ def dataset_images(root: Path, datasets: Sequence[str] = (), splits: Sequence[st
     if not names:
         raise DataError(f"{root} holds none of the folders {', '.join(LOADERS)}. docs/datasets.md shows the layout.")
     wanted = [(name, split) for name in names for split in splits if split in SOURCES[name].splits]
-    images = [face.image for name, split in wanted for face in load(name, root / name, split)]
+    images = [face.image for name, split in wanted for face in load(name, root / name, split, options)]
     if not images:
         raise DataError(f"{root} holds no face of {', '.join(names)} in the splits {', '.join(splits)}.")
     return images

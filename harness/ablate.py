@@ -55,11 +55,11 @@ def ablate(
     out.mkdir(parents=True, exist_ok=True)
     _describe(out, recipe, choices, toy=data is None or recipe.frozen == MINIATURE)
     console = Console()
-    left = [job for job in trials_of(recipe) if _found(out, recipe, job) is None]
+    left = [job for job in trials_of(recipe) if _found(out, recipe, choices, job) is None]
     total = sum(1 for _ in trials_of(recipe))
     console.print(f"{total} trials, {len(left)} to run in {jobs} processes: {out}", soft_wrap=True)
     if left:
-        _run(recipe, root, maps or root / MAPS, out, jobs)
+        _run(recipe, root, maps or root / MAPS, out, jobs, choices)
     page = write_ablation(out)
     console.print(f"report: {page}", soft_wrap=True)
     return page
@@ -75,9 +75,9 @@ def trials_of(recipe: AblationRecipe) -> Iterator[Job]:
                 yield Job(condition=condition, variant=FULL, seed=seed, omega=omega)
 
 
-def _run(recipe: AblationRecipe, root: Path, maps: Path, out: Path, jobs: int) -> None:
+def _run(recipe: AblationRecipe, root: Path, maps: Path, out: Path, jobs: int, choices: DataOptions) -> None:
     """Let processes take trials from the same list until none is left."""
-    words = (recipe.model_dump_json(), root, maps, out)
+    words = (recipe.model_dump_json(), root, maps, out, choices)
     if jobs == 1:
         return _work(*words)
     # A fork would share torch's threads with the parent, and deadlock in them.
@@ -86,12 +86,12 @@ def _run(recipe: AblationRecipe, root: Path, maps: Path, out: Path, jobs: int) -
             done.result()
 
 
-def _work(recipe_json: str, root: Path, maps: Path, out: Path) -> None:
+def _work(recipe_json: str, root: Path, maps: Path, out: Path, choices: DataOptions) -> None:
     """Run every trial that neither exists nor is being run by another process."""
     recipe = AblationRecipe.model_validate_json(recipe_json)
     quiet()
     set_threads(0)
-    bench = Bench(recipe, root, maps, out / "checkpoints")
+    bench = Bench(recipe, root, maps, out / "checkpoints", choices)
     for job in trials_of(recipe):
         if (parent := multiprocessing.parent_process()) and not parent.is_alive():
             return  # the ablation was killed: what is left is for the call that resumes it
@@ -99,26 +99,28 @@ def _work(recipe_json: str, root: Path, maps: Path, out: Path) -> None:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         try:
             with lock.acquire(timeout=0):
-                if _found(out, recipe, job) is None:
-                    trial = _trial(recipe, job, bench.run(job, frozen_parts(recipe)))
+                if _found(out, recipe, choices, job) is None:
+                    trial = _trial(recipe, choices, job, bench.run(job, frozen_parts(recipe)))
                     Trials(out).write(trial)
                     Console().print(_said(trial), markup=False, highlight=False, soft_wrap=True)
         except Timeout:
             continue
 
 
-def _found(out: Path, recipe: AblationRecipe, job: Job) -> Trial | None:
-    return Trials(out).find(job.condition.name, _name(job), job.seed, _settings(recipe, job))
+def _found(out: Path, recipe: AblationRecipe, choices: DataOptions, job: Job) -> Trial | None:
+    return Trials(out).find(job.condition.name, _name(job), job.seed, _settings(recipe, choices, job))
 
 
 def _name(job: Job) -> str:
     return job.variant if job.omega is None else at_omega(job.variant, job.omega)
 
 
-def _settings(recipe: AblationRecipe, job: Job) -> dict[str, Any]:
+def _settings(recipe: AblationRecipe, choices: DataOptions, job: Job) -> dict[str, Any]:
     """Everything that decides a trial, in JSON's types; the checkpoint of the frozen half counts by its contents."""
     own = job.recipe(recipe)
+    chosen = choices.protocol()
     return {
+        **({"datasets": chosen} if chosen else {}),  # trials from before there was a choice stay valid
         "condition": job.condition.model_dump(mode="json", exclude={"variants", "omegas", "name"}),
         "model": own.model.model_dump(mode="json"),
         "data": own.data.model_dump(mode="json"),
@@ -128,7 +130,7 @@ def _settings(recipe: AblationRecipe, job: Job) -> dict[str, Any]:
     }
 
 
-def _trial(recipe: AblationRecipe, job: Job, found: Result) -> Trial:
+def _trial(recipe: AblationRecipe, choices: DataOptions, job: Job, found: Result) -> Trial:
     own = job.recipe(recipe)
     return Trial(
         variant=_name(job),
@@ -137,7 +139,7 @@ def _trial(recipe: AblationRecipe, job: Job, found: Result) -> Trial:
         omega=own.model.omega if own.model.gcn_layers else None,
         questions=own.data.questions or tuple(QUESTIONS),
         steps=own.training.steps,
-        config=_settings(recipe, job),
+        config=_settings(recipe, choices, job),
         **found.model_dump(),
     )
 

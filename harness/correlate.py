@@ -51,7 +51,13 @@ def correlate_job(options: Options, console: Console | None = None) -> Correlati
     datasets = ALL if options.datasets is None else options.datasets
     check_share("tau", options.tau)  # before minutes of reading
     check_share("omega", options.omega)
-    faces = load(options.data or toy_root(TOY_TRAIN, 1, RUN_SEED), datasets, "train", limit=options.limit)
+    faces = load(
+        options.data or toy_root(TOY_TRAIN, 1, RUN_SEED),
+        datasets,
+        "train",
+        limit=options.limit,
+        options=options.choices,
+    )
     rules = load_rules()
     broken = ground_truth.table(rules, ground_truth.tallies(faces, rules))
     _say(console, [*_origin(faces, options.data is None), "", broken, ""])

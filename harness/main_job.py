@@ -1,6 +1,7 @@
 """`python -m harness run`, step by step: settings, data, plan, ask, score, report."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +28,8 @@ from harness.speeds import Stopwatch
 from harness.store import RunFolder
 from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
-from tasks.datasets.options import DataOptions
-from tasks.registry import questions_of
+from tasks.datasets import DataOptions, require
+from tasks.registry import Question, questions_of
 
 
 class Options(Record):
@@ -112,8 +113,15 @@ def _all_models(profile: Profile) -> tuple[str, ...]:
 
 def plan(config: RunConfig) -> list[PlannedQuestion]:
     """Read samples and images of every question of the run."""
-    planner = Planner(config.data_root, config.decoding, config.limit, config.seed, options=config.datasets)
-    return [planner.plan(question) for question in questions_of(config.tasks)]
+    questions = questions_of(config.tasks, config.datasets)
+    require(config.data_root, dict.fromkeys(one.dataset for one in questions), partial(_go_on, questions))
+    planner = Planner(config.data_root, config.decoding, config.limit, config.seed, config.datasets)
+    return [planner.plan(question) for question in questions]
+
+
+def _go_on(questions: Sequence[Question], here: Sequence[str]) -> str:
+    names = ",".join(one.name for one in questions if one.dataset in here)
+    return f"`--tasks {names}` goes on with what is there."
 
 
 def _foresee(

@@ -58,7 +58,7 @@ def _pictures(options: SegmentOptions) -> tuple[Sequence[ImageRef], Path]:
         return [ImageRef(path=path) for path in options.images], options.maps or Path(NAME)
     root = data_root("paper", options.data)
     assert root is not None  # it was given
-    return dataset_images(root, options.datasets, options.splits), options.maps or root / NAME
+    return dataset_images(root, options.datasets, options.splits, options.choices), options.maps or root / NAME
 
 
 def _show(console: Console, tally: Tally, folder: Path) -> None:

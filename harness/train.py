@@ -55,7 +55,7 @@ def train_faceinsight(
     recipe = load_recipe(config, Recipe)
     root = data or training_faces()
     _claim(out, recipe, choices, first)
-    found = material(recipe, root)
+    found = material(recipe, root, choices)
     _show(console, recipe, found)
     if first:
         correlations.write(out / correlations.NAME, found.correlations)
