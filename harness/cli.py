@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from harness.cli_data import data_app
+
 EXIT_FAILURES = 3
 
 app = typer.Typer(
@@ -28,6 +30,7 @@ app = typer.Typer(
 )
 adapters_app = typer.Typer(no_args_is_help=True, help="Make and list adapters.")
 app.add_typer(adapters_app, name="adapters")
+app.add_typer(data_app, name="data")
 
 Models = Annotated[
     str, typer.Option(help="Names joined by commas, or 'all'. Also NAME@FOLDER, hf:REPO, FILE.py:Class.")
