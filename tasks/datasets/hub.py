@@ -23,12 +23,10 @@ from tasks.datasets.stream import Opened, open_mirror
 from tasks.datasets.writing import Item, Layout
 
 _STEP = 5000
-_SPLIT_BY_HASH = {
-    "utkface": "The mirror has no official names: stamps are made from the bytes of the pictures, so the split by hash "
-    "differs from that of the original names, and scores compare only with those on the same copy.",
-    "expw": "The mirror has no official names: names are made from the bytes of the pictures, so the split by hash "
-    "differs from that of the original names, and scores compare only with those on the same copy.",
-}
+_OWN_NAMES = (
+    "The mirror's columns give no official names: names are made from the bytes of the pictures, so the split by hash "
+    "differs from that of the original names, and scores compare only with those on the same copy."
+)
 Tell = Callable[[str], None]
 
 
@@ -41,8 +39,8 @@ def fetch(wish: Wish, data: Path, tell: Tell) -> Fetched:
     """
     mirror = choose(wish)
     tell(licence(mirror.dataset))
-    named = any(role in mirror.columns for role in ("name", "file"))
-    note = "" if named else _SPLIT_BY_HASH.get(mirror.dataset, "")
+    by_hash = LAYOUTS[mirror.dataset].splits == ("all",)
+    note = _OWN_NAMES if by_hash and "name" not in mirror.columns else ""
     if note:
         tell(note)
     opened = open_mirror(mirror)
