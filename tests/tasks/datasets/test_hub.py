@@ -24,7 +24,7 @@ from harness.errors import ConfigError, DataError, HarnessError, UnknownNameErro
 from tasks.datasets import LOADERS
 from tasks.datasets.base import Face
 from tasks.datasets.hub import fetch
-from tasks.datasets.mirrors import Mirror, Wish, choose
+from tasks.datasets.mirrors import Wish, choose
 from tasks.datasets.provenance import Fetched, read_provenance
 from tasks.datasets.stream import Opened
 from tasks.labels import label_space
@@ -524,6 +524,16 @@ def test_provenance_can_be_read_later(tmp_path: Path):
     assert about["splits"]["train"]["finished"] > "2020"
 
 
-def test_rows_stream(tmp_path: Path):
-    opened = Opened(Mirror(dataset="raf-db", repo="x", config=None, revision=None, splits={}, columns={}), {}, None)
-    assert isinstance(opened.rows("train"), Iterator)
+def test_a_split_is_never_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A picture is on disk before the next row is asked for."""
+    hub, folder, rows = raf(tmp_path, 40), tmp_path / "data/raf-db/basic/Image/aligned", Opened.rows
+    behind = []
+
+    def watched(self: Opened, split: str) -> Iterator[Any]:
+        for number, row in enumerate(rows(self, split)):
+            behind.append(number - (len(os.listdir(folder)) if folder.is_dir() else 0))
+            yield row
+
+    monkeypatch.setattr(Opened, "rows", watched)
+    bring(tmp_path, "raf-db", hub, **RAF)
+    assert set(behind) == {0}
