@@ -23,10 +23,10 @@ from faceinsight.prepare import material
 from faceinsight.recipe import Recipe, load_recipe
 from faceinsight.rules import Rules
 from faceinsight.sampling import weights
-from harness.config import cache_folder
 from harness.engines.quiet import quiet
 from harness.maps import NAME as MAPS
 from harness.miniatures import corpus, evaluate
+from harness.places import cache_folder
 from harness.toys import TEST_SEED, toy_root, training_faces
 from harness.train import RECIPES
 

@@ -17,13 +17,14 @@ from PIL import Image, ImageEnhance, ImageFilter
 from pydantic import Field
 
 from faceinsight.assembly import Built, Frozen
-from faceinsight.faces import LabelledFaces, load, luck
+from faceinsight.faces import LabelledFaces, load
 from faceinsight.lessons import TRUTH, Lessons
 from faceinsight.prepare import Material, course, material
 from faceinsight.recipe import Recipe, Settings
 from faceinsight.scoring import Floats, broken_rules
 from faceinsight.training import train
 from harness.records import Record
+from tasks.datasets.split import luck
 from tasks.ranking import Ranked, average_precisions
 
 VARIANTS: dict[str, dict[str, Any]] = {

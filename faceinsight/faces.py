@@ -1,13 +1,11 @@
 """The faces of several datasets in one label space: what FaceInsight is trained on. No torch, and no pixels, here.
 
-Measured with MAAD's labels: a face is kept in 260 bytes, 160 of them labels and mask (K = 80), the rest id, path and
-box, so all of MAAD (3.3 million) takes 0.9 GB. While a dataset is read its loader holds a record of 2.3 kB per face,
-8 GB for MAAD; datasets are read one after the other, so only one is ever held in that form.
+A face is kept in 260 bytes, 160 of them labels and mask (K = 80), the rest id, path and box, so all of MAAD (3.3
+million) takes 0.9 GB. They come out of the dataset's index (tasks/datasets/index.py) as columns.
 
 Shapes: N faces, K characteristics.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +17,9 @@ import numpy.typing as npt
 from faceinsight.labels import Bools, JointLabels, joint_labels
 from harness.errors import ConfigError, DataError, UnknownNameError
 from harness.records import ImageRef
-from tasks.datasets import LOADERS, SOURCES
-from tasks.datasets.base import Face
+from tasks.datasets import LOADERS, SOURCES, DataOptions, Faces, require
+from tasks.datasets import load as load_dataset
+from tasks.datasets.split import luck
 
 ALL = tuple(LOADERS)
 """The six datasets."""
@@ -97,6 +96,7 @@ def load(
     labels: JointLabels | None = None,
     limit: int | None = None,
     seed: int = 0,
+    options: DataOptions | None = None,
 ) -> LabelledFaces:
     """Read one split of some datasets.
 
@@ -107,6 +107,7 @@ def load(
         labels: the label space; by default that of all questions. Of a dataset's labels those it has are encoded.
         limit: at most so many faces of each dataset, a random subset; a larger limit contains a smaller one.
         seed: chooses the subset.
+        options: the user's choices about the datasets.
 
     Raises:
         UnknownNameError: a dataset does not exist, or lacks the split.
@@ -116,8 +117,8 @@ def load(
     joint = labels or joint_labels()
     names = tuple(dict.fromkeys(datasets))
     _check(names, split, joint, limit)
-    _check_present(root, names)
-    return concatenate([_read(root, name, split, joint, limit, seed) for name in names])
+    require(root, names, _with)
+    return concatenate([_read(root, name, split, joint, limit, seed, options or DataOptions()) for name in names])
 
 
 def concatenate(parts: Sequence[LabelledFaces]) -> LabelledFaces:
@@ -141,12 +142,6 @@ def concatenate(parts: Sequence[LabelledFaces]) -> LabelledFaces:
     )
 
 
-def luck(texts: Iterable[str]) -> npt.NDArray[np.float64]:
-    """A number in [0, 1) for each text, by hash: the same on every machine, whatever other texts there are."""
-    digests = (hashlib.sha1(text.encode(), usedforsecurity=False).digest() for text in texts)
-    return np.array([int.from_bytes(digest[:6], "big") / 2**48 for digest in digests], dtype=np.float64)
-
-
 def luckiest(ids: Sequence[str] | Texts, limit: int | None, salt: str) -> npt.NDArray[np.int64]:
     """The places of `limit` of these ids, or of all, in ascending order; a larger limit contains a smaller one."""
     if limit is None or limit >= len(ids):
@@ -167,25 +162,19 @@ def _check(names: Sequence[str], split: str, joint: JointLabels, limit: int | No
             raise ConfigError(f"the label space has no label of {name}: leave the dataset out.")
 
 
-def _check_present(root: Path, names: Sequence[str]) -> None:
-    """Find all that is missing at once, before hours are spent on what is there."""
-    here = [name for name in names if (root / name).is_dir() and any((root / name).iterdir())]
-    if missing := [name for name in names if name not in here]:
-        said = [
-            f"  {root / name} ({SOURCES[name].title}) is absent or empty. {SOURCES[name].obtain}" for name in missing
-        ]
-        listed = ", ".join(f'"{name}"' for name in here)
-        cure = f" `datasets = [{listed}]` in the config goes on with what is there." if here else ""
-        head = f"{len(missing)} of {len(names)} datasets are missing:"
-        raise DataError("\n".join([head, *said, f"docs/datasets.md shows the layouts.{cure}"]))
+def _with(here: Sequence[str]) -> str:
+    listed = ", ".join(f'"{name}"' for name in here)
+    return f"`datasets = [{listed}]` in the config goes on with what is there."
 
 
-def _read(root: Path, name: str, split: str, joint: JointLabels, limit: int | None, seed: int) -> LabelledFaces:
-    loaded = LOADERS[name](root / name, split)
-    if not loaded.faces:
-        raise DataError(f"{root / name} holds no face of split '{split}'. Dropped: {loaded.tally.dropped}.")
-    ids = [face.id for face in loaded.faces]
-    faces = [loaded.faces[place] for place in luckiest(ids, limit, f"limit {seed} {name}").tolist()]
+def _read(
+    root: Path, name: str, split: str, joint: JointLabels, limit: int | None, seed: int, options: DataOptions
+) -> LabelledFaces:
+    found = load_dataset(name, root / name, split, options)
+    if not len(found):
+        raise DataError(f"{root / name} holds no face of split '{split}'. Dropped: {found.tally.dropped}.")
+    ids = _texts(list(found.strings("id")))
+    faces = found.take(luckiest(ids, limit, f"limit {seed} {name}"))
     labels_NK, mask_NK = _encode(faces, joint)
     return LabelledFaces(
         root=root,
@@ -194,20 +183,24 @@ def _read(root: Path, name: str, split: str, joint: JointLabels, limit: int | No
         labels_NK=labels_NK,
         mask_NK=mask_NK,
         dataset_N=np.zeros(len(faces), dtype=np.int8),
-        ids=_texts([face.id for face in faces]),
-        paths=_texts([face.image.path.relative_to(root).as_posix() for face in faces]),
-        boxes_N4=np.array([face.image.box or (0, 0, 0, 0) for face in faces], dtype=np.int32),
-        dropped={name: loaded.tally.dropped},
+        ids=_texts(list(faces.strings("id"))),
+        paths=_texts([f"{name}/{path}" for path in faces.strings("path")]),
+        boxes_N4=faces.boxes(),
+        dropped={name: found.tally.dropped},
     )
 
 
-def _encode(faces: Sequence[Face], joint: JointLabels) -> tuple[Bools, Bools]:
+def _encode(faces: Faces, joint: JointLabels) -> tuple[Bools, Bools]:
+    """Labels and mask, as `JointLabels.encode` gives them face by face."""
     labels_NK = np.zeros((len(faces), len(joint)), dtype=bool)
     mask_NK = np.zeros((len(faces), len(joint)), dtype=bool)
-    spaces = joint.spaces
-    for row, face in enumerate(faces):
-        known = {space: gold for space, gold in face.labels.items() if space in spaces}
-        labels_NK[row], mask_NK[row] = joint.encode(known)
+    for space in joint.spaces.intersection(faces.spaces):
+        columns = list(joint.columns(space).values())
+        codes = faces.codes(space)
+        present = codes > 0 if codes.ndim > 1 else codes[:, None] == np.arange(len(columns))
+        # Two spaces of one dataset may share a characteristic: what either says of it stands.
+        labels_NK[:, columns] |= present
+        mask_NK[:, columns] |= codes != 0 if codes.ndim > 1 else np.ones_like(present)
     return labels_NK, mask_NK
 
 

@@ -97,6 +97,18 @@ class JointLabels(Record):
             raise UnknownNameError.of("label space of FaceInsight", space, self._columns, _CURE)
         return self._columns[space]
 
+    def held(self, space: str, present_K: Bools) -> tuple[str, ...]:
+        """The labels of a question's label space that a face holds, in the order of the space.
+
+        Args:
+            space: such as "fairface.age".
+            present_K: true where the characteristic is present, such as `Encoded.labels`.
+
+        Raises:
+            UnknownNameError: no question with this space is in the joint space.
+        """
+        return tuple(label for label, column in self.columns(space).items() if present_K[column])
+
     def annotated(self, dataset: str) -> Bools:
         """Mask [K] of the characteristics that a dataset annotates, if not on each of its faces.
 

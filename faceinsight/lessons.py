@@ -44,7 +44,7 @@ class Lessons(Dataset[dict[str, Any]]):
         treat: what is done to each picture, but not to its map, before it is prepared.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         faces: LabelledFaces,
         processor: FaceInsightProcessor,
@@ -110,10 +110,7 @@ class Lessons(Dataset[dict[str, Any]]):
         return self._prompts[text]
 
     def _reply(self, asked: Question, row: int) -> list[int]:
-        columns = self.faces.joint.columns(asked.space)
-        text = answer(
-            asked.space, tuple(label for label, column in columns.items() if self.faces.labels_NK[row, column])
-        )
+        text = answer(asked.space, self.faces.joint.held(asked.space, self.faces.labels_NK[row]))
         tokenizer = self.processor.tokenizer
         return [*tokenizer.encode(" " + text, add_special_tokens=False), tokenizer.eos_token_id]
 

@@ -1,4 +1,4 @@
-"""The two weight files that pyfacer needs: found, fetched or refused before pyfacer opens them.
+"""The two weight files that pyfacer needs: found, fetched or refused, and only then opened by pyfacer.
 
 The parser's file is TorchScript, which is a program: opening one from anywhere but pyfacer's own release runs whatever
 its author wished. The detector's file is a pickle; it is opened as plain tensors or not at all.
@@ -8,6 +8,7 @@ its author wished. The detector's file is a pickle; it is opened as plain tensor
 
 import hashlib
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import torch
@@ -15,6 +16,56 @@ import torch
 from harness.errors import AdapterError, ConfigError
 
 _BLOCK = 1 << 20
+
+
+def open_parser(
+    facer: Any, model: str, device: torch.device, given: Path | None, wanted: str | None
+) -> tuple[Any, str]:
+    """A parser of pyfacer and the hash of its file.
+
+    Args:
+        facer: the package; importing it takes seconds, so whoever has it hands it over.
+        model: one of the parser's names, such as "farl/celebm/448".
+        device: where it is to work.
+        given: its TorchScript file; None takes pyfacer's release.
+        wanted: the hash that its file must have, if any.
+
+    Raises:
+        ConfigError: the given file does not exist, or the file has another hash.
+        AdapterError: the file cannot be fetched or read.
+    """
+    from facer.face_parsing.farl import pretrain_settings
+
+    url = pretrain_settings[model.removeprefix("farl/")]["url"][0]
+    file = weight_file(url, given, "--weights")
+    found = sha256(file)
+    if wanted and wanted.lower() != found:
+        raise ConfigError(f"{file} has the sha256 {found}, not {wanted}: it is not opened, for it is a program.")
+    try:
+        return facer.face_parser(model, device=device, model_path=str(file)), found
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise AdapterError(f"{file} cannot be opened as a TorchScript file ({reason}). {url} is one.") from error
+
+
+def open_detector(facer: Any, detector: str, device: torch.device, given: Path | None) -> tuple[Any, str]:
+    """A face detector of pyfacer, such as "retinaface/mobilenet", and the hash of its file; see `open_parser`.
+
+    Raises:
+        ConfigError: the given file does not exist.
+        AdapterError: the file cannot be fetched, or holds something else than this detector's tensors.
+    """
+    from facer.face_detection import retinaface
+
+    kind = detector.removeprefix("retinaface/")
+    file = weight_file(retinaface.pretrained_urls[kind], given, "--detector-weights")
+    layout = {"mobilenet": retinaface.cfg_mnet, "resnet50": retinaface.cfg_re50}[kind]
+    check_tensors(file, set(retinaface.RetinaFace(layout, "test").state_dict()))
+    cudnn_benchmark = torch.backends.cudnn.benchmark
+    try:
+        return facer.face_detector(detector, device=device, model_path=str(file)), sha256(file)
+    finally:
+        torch.backends.cudnn.benchmark = cudnn_benchmark  # pyfacer turns it on for the whole process
 
 
 def weight_file(url: str, given: Path | None, flag: str) -> Path:

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from faceinsight.parser_files import check_tensors, sha256, weight_file
+from faceinsight.parser_files import open_detector, open_parser
 from harness.errors import AdapterError, ConfigError, UnknownNameError
 from harness.maps import CLASSES, Classes
 from harness.records import Record
@@ -97,9 +97,12 @@ class PyfacerParser:
         self.device = _device(options.device)
         with _silence():
             facer = _import_facer()
-            self._parser, parser_hash = _open_parser(facer, options, self.device)
+            self._parser, parser_hash = open_parser(facer, options.model, self.device, options.weights, options.sha256)
+            self._detector: Detector
             self._detector, detector_hash = (
-                (detector, "given") if detector else _open_detector(facer, options, self.device)
+                (detector, "given")
+                if detector
+                else open_detector(facer, options.detector, self.device, options.detector_weights)
             )
         self._table = _table(self._parser.label_names)
         self.about: dict[str, Any] = {
@@ -200,37 +203,6 @@ def _of_size(found: FaceMap, size: tuple[int, int]) -> FaceMap:
         return found
     classes = Image.fromarray(found.classes).resize(size, Image.Resampling.NEAREST)
     return found._replace(classes=np.asarray(classes))
-
-
-def _open_parser(facer: Any, options: PyfacerOptions, device: torch.device) -> tuple[Any, str]:
-    from facer.face_parsing.farl import pretrain_settings
-
-    url = pretrain_settings[options.model.removeprefix("farl/")]["url"][0]
-    file = weight_file(url, options.weights, "--weights")
-    found = sha256(file)
-    if options.sha256 and options.sha256.lower() != found:
-        raise ConfigError(
-            f"{file} has the sha256 {found}, not {options.sha256}: it is not opened, for it is a program."
-        )
-    try:
-        return facer.face_parser(options.model, device=device, model_path=str(file)), found
-    except RuntimeError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise AdapterError(f"{file} cannot be opened as a TorchScript file ({reason}). {url} is one.") from error
-
-
-def _open_detector(facer: Any, options: PyfacerOptions, device: torch.device) -> tuple[Detector, str]:
-    from facer.face_detection import retinaface
-
-    kind = options.detector.removeprefix("retinaface/")
-    file = weight_file(retinaface.pretrained_urls[kind], options.detector_weights, "--detector-weights")
-    layout = {"mobilenet": retinaface.cfg_mnet, "resnet50": retinaface.cfg_re50}[kind]
-    check_tensors(file, set(retinaface.RetinaFace(layout, "test").state_dict()))
-    cudnn_benchmark = torch.backends.cudnn.benchmark
-    try:
-        return facer.face_detector(options.detector, device=device, model_path=str(file)), sha256(file)
-    finally:
-        torch.backends.cudnn.benchmark = cudnn_benchmark  # pyfacer turns it on for the whole process
 
 
 def _import_facer() -> Any:

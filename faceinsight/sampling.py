@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from faceinsight.faces import ALL, LabelledFaces, concatenate, load, luck, luckiest
+from faceinsight.faces import ALL, LabelledFaces, concatenate, load, luckiest
 from faceinsight.labels import JointLabels
 from harness.errors import ConfigError, UnknownNameError
 from tasks.datasets import SOURCES
+from tasks.datasets.split import luck
 
 _TOGETHER: dict[str, Callable[[str], str]] = {
     "maad": lambda name: name.partition("/")[0],  # one identity: n000002/0001_01.jpg

@@ -3,7 +3,7 @@
 Shapes: N faces, K characteristics.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -37,13 +37,6 @@ def _accuracy(
     return float((logits[known].argmax(1) == truth[known].argmax(1)).mean()) if known.any() else None
 
 
-def mean_accuracy(labels: JointLabels, logits_NK: Floats, truth_NK: Bools, mask_NK: Bools) -> float:
-    """The mean over label spaces: what training stops at."""
-    return float(np.mean(list(accuracies(labels, logits_NK, truth_NK, mask_NK).values())))
-
-
-def broken_rules(rules: Rules, labels: JointLabels, logits_NK: Floats, columns: Sequence[int] | None = None) -> Tally:
-    """How often thresholded predictions break rules; of the characteristics in `columns`, all of them by default."""
-    said = np.zeros_like(logits_NK, dtype=bool)
-    said[:, list(columns) if columns is not None else slice(None)] = True
-    return tally(rules, labels.names, logits_NK > 0, said)
+def broken_rules(rules: Rules, labels: JointLabels, logits_NK: Floats) -> Tally:
+    """How often thresholded predictions break rules; a prediction says something of every characteristic."""
+    return tally(rules, labels.names, logits_NK > 0, np.ones_like(logits_NK, dtype=bool))

@@ -16,7 +16,7 @@ from harness.errors import DataError, ImageError, UnknownNameError
 from harness.images import digest, read
 from harness.maps import map_file, write_about, write_map
 from harness.records import ImageRef, Record
-from tasks.datasets import LOADERS, SOURCES
+from tasks.datasets import LOADERS, SOURCES, load
 
 SPLITS = ("train", "val", "test")
 _NOTES = "faces.jsonl"
@@ -73,7 +73,7 @@ def dataset_images(root: Path, datasets: Sequence[str] = (), splits: Sequence[st
     if not names:
         raise DataError(f"{root} holds none of the folders {', '.join(LOADERS)}. docs/datasets.md shows the layout.")
     wanted = [(name, split) for name in names for split in splits if split in SOURCES[name].splits]
-    images = [face.image for name, split in wanted for face in LOADERS[name](root / name, split).faces]
+    images = [face.image for name, split in wanted for face in load(name, root / name, split)]
     if not images:
         raise DataError(f"{root} holds no face of {', '.join(names)} in the splits {', '.join(splits)}.")
     return images

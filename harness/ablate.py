@@ -21,7 +21,7 @@ from harness.maps import NAME as MAPS
 from harness.store import write_atomically
 from harness.toys import training_faces
 from harness.train import MINIATURE, RECIPES, frozen_folder, frozen_parts
-from harness.trials import Trial, Trials, at_omega
+from harness.trials import Asked, Trial, Trials, at_omega
 from harness.versions import versions
 from reports.ablation import write_ablation
 from tasks.registry import QUESTIONS
@@ -147,11 +147,13 @@ def _said(trial: Trial) -> str:
 
 def _describe(out: Path, recipe: AblationRecipe, toy: bool) -> None:
     """ablation.json: what the report says of the whole."""
+    asked = {one.name: Asked(variants=one.variants, omegas=one.omegas) for one in recipe.conditions}
     about = {
         "profile": "tiny" if toy else "paper",
         "title": recipe.title,
         "command": shlex.join(["python", "-m", "harness", *sys.argv[1:]]),
         "versions": versions(),
         "seeds": list(recipe.seeds),
+        "conditions": {name: one.model_dump(mode="json") for name, one in asked.items()},
     }
     write_atomically(out / "ablation.json", json.dumps(about, indent=1) + "\n")

@@ -1,7 +1,6 @@
 """What a run is: the settings that decide its numbers, and where they come from (flag > profile)."""
 
 import hashlib
-import os
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -84,13 +83,6 @@ def engine_options(
             "maps": maps,
         }
     )
-
-
-def cache_folder() -> Path:
-    """Where drawn faces are kept: $FACE_HARNESS_CACHE, or the user's cache folder."""
-    own = os.environ.get("FACE_HARNESS_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(own) if own else Path(base) / "face-harness"
 
 
 def data_root(profile_name: str, given: Path | None) -> Path | None:

@@ -32,7 +32,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     questions = {row["name"]: row for row in earlier.get("questions", [])}
     questions |= {item.question.name: item.question.model_dump(mode="json") for item in planned}
     prompts = {item.question.name: item.prompt.model_dump(mode="json") for item in planned}
-    dropped = {item.question.name: {"kept": len(item.cases), "dropped": item.dropped} for item in planned}
+    tallies = {item.question.name: item.tally.model_dump() | {"kept": len(item.cases)} for item in planned}
     folder.write_run(
         {
             "name": folder.path.name,
@@ -42,7 +42,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "tasks": list(dict.fromkeys(row["task"] for row in questions.values())),
             "questions": list(questions.values()),
             "prompts": earlier.get("prompts", {}) | prompts,
-            "tallies": earlier.get("tallies", {}) | dropped,
+            "tallies": earlier.get("tallies", {}) | tallies,
             "decoding": config.decoding.model_dump(mode="json"),
             "limit": config.limit,
             "seed": config.seed,

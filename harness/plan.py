@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 from harness.errors import ImageError
 from harness.images import digest, read
 from harness.records import Case, Decoding, ImageRef, Prompt, Record, Sample
+from tasks.datasets import DataOptions
+from tasks.datasets.base import Tally
 from tasks.registry import Question, samples
 
 T = TypeVar("T")
@@ -28,15 +30,18 @@ class PlannedQuestion(Record):
     question: Question
     prompt: Prompt
     cases: tuple[Case, ...]
-    dropped: dict[str, int]
-    """Rows of the dataset that are no samples, by reason."""
+    tally: Tally
+    """What the dataset's loader kept, left out and mended."""
 
 
 class Planner:
     """Plans questions on one data root; an image that several questions share is read once."""
 
-    def __init__(self, root: Path, decoding: Decoding, limit: int | None, seed: int) -> None:
+    def __init__(
+        self, root: Path, decoding: Decoding, limit: int | None, seed: int, options: DataOptions | None = None
+    ) -> None:
         self.root = root
+        self.options = options or DataOptions()
         self.decoding = decoding
         self.limit = limit
         self.seed = seed
@@ -48,11 +53,11 @@ class Planner:
         Raises:
             DataError: the dataset is absent or malformed.
         """
-        loaded = samples(question.name, self.root, split="test", limit=self.limit, seed=self.seed)
+        loaded = samples(question, self.root, "test", self.limit, self.seed, self.options)
         prompt = question.render()
         self._read_all(sample.image for sample in loaded.samples)
         cases = tuple(self._case(sample, prompt) for sample in loaded.samples)
-        return PlannedQuestion(question=question, prompt=prompt, cases=cases, dropped=loaded.tally.dropped)
+        return PlannedQuestion(question=question, prompt=prompt, cases=cases, tally=loaded.tally)
 
     def _read_all(self, images: Iterable[ImageRef]) -> None:
         new = [image for image in dict.fromkeys(images) if image not in self._pictures]

@@ -6,7 +6,7 @@ from harness.records import Case, Prediction, Response, Sample, Score
 from harness.score import predict, score
 from harness.store import RunFolder
 from tasks.labels import label_space
-from tasks.registry import Question, question
+from tasks.registry import Question
 
 
 def rescore(folder: RunFolder) -> list[Score]:
@@ -16,7 +16,7 @@ def rescore(folder: RunFolder) -> list[Score]:
         StoreError: the folder holds no run.
     """
     run = folder.run()
-    questions = [question(row["name"]) for row in run["questions"]]
+    questions = [Question.model_validate(row) for row in run["questions"]]
     found = [_score_one(folder, model, asked) for asked in questions for model in run["models"]]
     scores = [row for row in found if row is not None]
     folder.write_scores(scores)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from harness.config import cache_folder
+from harness.places import cache_folder
 
 RUN_SEED, TRAIN_SEED, TEST_SEED = 0, 1, 2
 """A run, a training and the test of a miniature never see each other's faces."""

@@ -1,6 +1,6 @@
 """The trials of an ablation on disk: one variant of the model, trained on one seed and scored.
 
-FOLDER/ablation.json                                 profile, title, command, versions
+FOLDER/ablation.json                                 profile, title, command, versions, seeds, conditions
 FOLDER/trials/<condition>.<variant>.s<seed>.json     one Trial each, written as a whole; what exists is not run again
 FOLDER/report/                                       derived
 """
@@ -24,6 +24,14 @@ OMEGAS = (0.0, 0.2, 0.5, 0.8, 1.0)
 STANDARD = "standard"
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class Asked(Record):
+    """What an ablation is to run under one condition; by default all that the paper did."""
+
+    variants: tuple[str, ...] = VARIANTS
+    omegas: tuple[float, ...] = OMEGAS
+    """Of the sweep; that of the full model itself may be among them or not."""
 
 
 class Trial(Record):

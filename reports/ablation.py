@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from harness.errors import StoreError
 from harness.store import quoted, write_atomically
-from harness.trials import STANDARD, read_trials
+from harness.trials import STANDARD, Asked, read_trials
 from reports import ablation_figures, ablation_notes, ablation_rows, ablation_tables, gallery, page, seeds, style
 from reports.ablation_tables import Table, markdown, plain
 from reports.load import Lenient
@@ -32,6 +32,8 @@ class About(Lenient):
     versions: dict[str, Any] = Field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     """The seeds that are planned; without it, those that some variant has."""
+    conditions: dict[str, Asked] = Field(default_factory=dict)
+    """What each condition asks for; see `seeds.conditions` on those that are not named."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def read(folder: Path) -> Ablation:
     if not trials and not file.exists():
         raise StoreError(f"{folder} holds no ablation. Name its folder, or make one: `python -m harness ablate`.")
     about = _about(file)
-    return Ablation(about, tuple(seeds.conditions(trials, about.seeds)))
+    return Ablation(about, tuple(seeds.conditions(trials, about.seeds, about.conditions)))
 
 
 def write_ablation(folder: Path) -> Path:
@@ -177,7 +179,7 @@ def _drawings(condition: Condition) -> list[Drawing]:
         "figure-8a",
         ablation_figures.figure_8a(condition),
         "Figure 8(a): what each part gives. A dot is the mean over seeds, its line the 95 % interval; dotted: the "
-        "better of always and never. The attributes stand in the order of the full model's gain.",
+        "better of always and never. The attributes stand in the order of what all parts together give.",
         spoken(condition, means),
         ablation_rows.tips(condition),
     )

@@ -151,8 +151,9 @@ def _curve(axes: "Axes", points: Mapping[float, Mapping[int, Trial]], measure: s
 
 def _group(axes: "Axes", group: int, measure: seeds.Measure, condition: Condition) -> None:
     """The bars "bar-<measure>-<place>" of one measure, their whiskers, and a dot per seed."""
-    width = 0.8 / len(condition.variants)
-    for look in _looks(condition.variants):
+    looks = _looks(condition.variants)
+    width = 0.8 / max(1, len(looks))
+    for look in looks:
         found = condition.spread(look.variant, measure.read)
         if found is None:
             continue

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.trials import OMEGAS, STANDARD, Trial
+from harness.trials import Trial
 from reports import gallery
 from reports.seeds import Condition
 
@@ -21,13 +21,13 @@ def unfinished(condition: Condition) -> list[str]:
     planned = len(condition.seeds)
     ran = {variant: len(condition.trials.get(variant, {})) for variant in condition.variants}
     for base, at in condition.sweep().items():
-        ran |= {f"{base} at ω = {omega:g}": len(at.get(omega, {})) for omega in sorted({*OMEGAS, *at})}
+        ran |= {f"{base} at ω = {omega:g}": len(at.get(omega, {})) for omega in sorted({*condition.asked.omegas, *at})}
     found = [f"{condition.name}: {name} has {n} of {planned} seeds." for name, n in ran.items() if n < planned]
     for name, read_one in _ALIKE.items():
         seen = sorted({read_one(trial) for trial in condition.all()})
         if len(seen) > 1:
             found.append(f"{condition.name}: trials differ in {name} ({', '.join(seen)}); do not compare them.")
-    if condition.name == STANDARD and not condition.sweep():
+    if condition.asked.omegas and not condition.sweep():
         found.append(f"{condition.name}: there is no sweep of ω yet.")
     return found
 

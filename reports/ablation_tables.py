@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from statistics import fmean
 
-from harness.trials import VARIANTS, Trial
+from harness.trials import Trial
 from reports import seeds, style
 from reports.seeds import MEASURES, Condition, Gain, Spread
 from reports.tables import Cell
@@ -96,13 +96,14 @@ def omegas(condition: Condition) -> Table:
 
 
 def labels(condition: Condition) -> Table:
-    """Each label that varies: the constant answer, each variant's accuracy, and what the full model gives."""
+    """Each label that varies: the constant answer, each variant's accuracy, and what all parts together give."""
     lines = tuple(Line(name, None, _label(condition, name)) for name in condition.labels())
+    differences = ("Difference", "Difference in AP") if condition.pairs else ()
     return Table(
         "By attribute",
-        "Accuracy in percent, mean over seeds; then the difference of the full model to the first variant in accuracy "
-        "and in average precision (AP), with its 95 % t-interval. With so many rows, some verdicts are chance.",
-        ("Attribute", "Constant", *condition.variants, "Difference", "Difference in AP"),
+        "Accuracy in percent, mean over seeds. Differences: what all parts together give, in accuracy and in average "
+        "precision (AP), with 95 % t-intervals. With so many rows, some verdicts are chance.",
+        ("Attribute", "Constant", *condition.variants, *differences),
         lines,
     )
 
@@ -164,7 +165,7 @@ def _told(found: Spread | None, lower_is_better: bool = False) -> Cell:
 def _label(condition: Condition, name: str) -> tuple[Cell, ...]:
     constant = seeds.spread(x for trial in condition.all() if (x := seeds.constant(name)(trial)) is not None)
     reads = (seeds.label_accuracy(name), seeds.label_precision(name))
-    told = (_told(seeds.difference(condition, VARIANTS[0], VARIANTS[-1], read)) for read in reads)
+    told = (_told(seeds.difference(condition, *pair, read)) for pair in condition.pairs[-1:] for read in reads)
     fixed = Cell(style.percent(constant.mean, DIGITS), constant.mean) if constant else EMPTY
     return (fixed, *_each(condition, seeds.label_accuracy(name)), *told)
 

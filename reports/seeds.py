@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Literal
 
-from harness.trials import STANDARD, VARIANTS, Trial
+from harness.trials import STANDARD, VARIANTS, Asked, Trial
 
 Read = Callable[[Trial], float | None]
 """One number of a trial; None where it has none."""
@@ -64,12 +64,20 @@ class Condition:
     """The seeds to expect of each variant."""
     trials: Mapping[str, Mapping[int, Trial]]
     """Variant -> seed -> trial."""
+    asked: Asked
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The four of the paper, run or not, then any others; not those of the sweep."""
-        others = [name for name in self.trials if name not in VARIANTS and "@" not in name]
-        return (*VARIANTS, *sorted(others))
+        """Those asked for, run or not, and any others that are run: the paper's come first; not those of the sweep."""
+        known = {*self.asked.variants, *(name for name in self.trials if "@" not in name)}
+        return (*(name for name in VARIANTS if name in known), *sorted(known.difference(VARIANTS)))
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """What is compared: each part with the one before it, and at the end all parts together."""
+        parts = [name for name in self.variants if name in VARIANTS]
+        whole = [(parts[0], parts[-1])] if len(parts) > 1 else []
+        return tuple(dict.fromkeys((*pairwise(parts), *whole)))
 
     def values(self, variant: str, read: Read) -> dict[int, float]:
         """Seed -> number, of the seeds that are run and have it."""
@@ -85,11 +93,11 @@ class Condition:
         return [trial for by_seed in self.trials.values() for trial in by_seed.values()]
 
     def labels(self) -> tuple[str, ...]:
-        """The labels that vary in the test faces, the greatest gain of the full model over the first variant first."""
+        """The labels that vary in the test faces; the one to which all parts together give most comes first."""
         found = dict.fromkeys(name for trial in self.all() for name in trial.accuracy_by_label if varies(trial, name))
-        gains = {name: difference(self, VARIANTS[0], VARIANTS[-1], label_accuracy(name)) for name in found}
-        means = {name: gain.mean if gain else 0.0 for name, gain in gains.items()}
-        return tuple(sorted(found, key=lambda name: (-round(means[name], 9), name)))
+        gains = {name: difference(self, *pair, label_accuracy(name)) for name in found for pair in self.pairs[-1:]}
+        means = {name: gain.mean for name, gain in gains.items() if gain}
+        return tuple(sorted(found, key=lambda name: (-round(means.get(name, 0.0), 9), name)))
 
     def sweep(self) -> dict[str, dict[float, dict[int, Trial]]]:
         """Base variant -> omega -> seed -> trial (figure 8b).
@@ -108,19 +116,26 @@ class Condition:
         return {omega: points[omega] for omega in sorted(points)}
 
 
-def conditions(trials: Iterable[Trial], seeds: Iterable[int] = ()) -> list[Condition]:
+def conditions(
+    trials: Iterable[Trial], seeds: Iterable[int] = (), asked: Mapping[str, Asked] | None = None
+) -> list[Condition]:
     """The trials by condition, the standard one first.
 
     Args:
         trials: all of the ablation.
         seeds: those that are planned; if none are named, every seed that some variant of a condition has.
+        asked: condition -> what it asks for; one that is not named is taken to ask for the paper's variants, and the
+            standard one for the sweep as well.
     """
     planned = set(seeds)
     found: dict[str, dict[str, dict[int, Trial]]] = {}
     for trial in trials:
         found.setdefault(trial.condition, {}).setdefault(trial.variant, {})[trial.seed] = trial
     names = sorted(found, key=lambda name: (name != STANDARD, name))
-    return [Condition(name, tuple(sorted(planned.union(*found[name].values()))), found[name]) for name in names]
+    known = {name: Asked() if name == STANDARD else Asked(omegas=()) for name in names} | dict(asked or {})
+    return [
+        Condition(name, tuple(sorted(planned.union(*found[name].values()))), found[name], known[name]) for name in names
+    ]
 
 
 def varies(trial: Trial, label: str) -> bool:
@@ -189,8 +204,7 @@ def gain(condition: Condition, before: str, after: str, measure: Measure) -> Gai
 
 def gains(condition: Condition, measures: Iterable[Measure] = MEASURES) -> list[Gain]:
     """Each part over the one before it, then all parts together, in each measure."""
-    pairs = (*pairwise(VARIANTS), (VARIANTS[0], VARIANTS[-1]))
-    return [gain(condition, before, after, measure) for measure in measures for before, after in pairs]
+    return [gain(condition, *pair, measure) for measure in measures for pair in condition.pairs]
 
 
 def verdict(found: Spread | None, lower_is_better: bool = False) -> Verdict:

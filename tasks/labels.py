@@ -22,6 +22,7 @@ SPACE_NAMES: tuple[str, ...] = (
     "utkface.race",
     "expw",
     "raf-db",
+    "raf-db.compound",
 )
 
 BY_LABEL = frozenset(

@@ -1,17 +1,21 @@
 """Tasks and their questions (data: questions.toml), and the samples of a question."""
 
 import tomllib
-from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from random import Random
+from typing import NamedTuple, overload
+
+import numpy as np
+from pydantic import Field
 
 import prompts
 from harness.errors import ConfigError, DataError, UnknownNameError
 from harness.records import Prompt, Record, Sample
 from tasks import datasets
-from tasks.datasets.base import Face, Faces, Tally
+from tasks.datasets.base import Face, Tally
+from tasks.datasets.faces import Codes, Faces, Places
+from tasks.datasets.options import DataOptions
+from tasks.datasets.split import luck
 from tasks.labels import label_space
 
 
@@ -26,6 +30,16 @@ class Question(Record):
     """The label space of the gold labels and of the answers."""
     prompt: str
     """A template such as "agr/age"."""
+    choice: str = ""
+    """The choice about the dataset that decides the label space."""
+    spaces: dict[str, str] = Field(default_factory=dict)
+    """Its value -> the label space."""
+
+    def under(self, options: DataOptions) -> "Question":
+        """The question with the label space that the user chose."""
+        if not self.choice:
+            return self
+        return self.model_copy(update={"space": self.spaces[getattr(options.of(self.dataset), self.choice)]})
 
     def labels(self) -> tuple[str, ...]:
         """The labels as words to be put into a prompt."""
@@ -36,10 +50,36 @@ class Question(Record):
         return prompts.render(self.prompt, labels=self.labels())
 
 
-class Loaded(Record):
-    """The samples of a question, and what its dataset dropped."""
+class Samples(Sequence[Sample]):
+    """The samples of a question, each made when it is asked for."""
 
-    samples: list[Sample]
+    def __init__(self, faces: Faces, space: str) -> None:
+        self.faces = faces
+        self.space = space
+
+    def __len__(self) -> int:
+        """Their number."""
+        return len(self.faces)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Samples": ...
+    def __getitem__(self, index: int | slice) -> "Sample | Samples":
+        """One sample, or those of a slice."""
+        if isinstance(index, slice):
+            return Samples(self.faces[index], self.space)
+        return _sample(self.faces[index], self.space)
+
+    def __iter__(self) -> Iterator[Sample]:
+        """The samples in dataset order, some thousands in memory at a time."""
+        return (_sample(face, self.space) for face in self.faces)
+
+
+class Loaded(NamedTuple):
+    """The samples of a question, and what its dataset dropped and mended."""
+
+    samples: Samples
     tally: Tally
 
 
@@ -67,8 +107,12 @@ def question(name: str) -> Question:
     return QUESTIONS[name]
 
 
-def questions_of(tasks: Sequence[str]) -> tuple[Question, ...]:
+def questions_of(tasks: Sequence[str], options: DataOptions | None = None) -> tuple[Question, ...]:
     """The questions of these tasks, in the order given and without repeats; a single question may stand for a task.
+
+    Args:
+        tasks: names of tasks or questions.
+        options: the user's choices about the datasets, which decide some label spaces.
 
     Raises:
         UnknownNameError: a name is neither a task nor a question.
@@ -78,19 +122,27 @@ def questions_of(tasks: Sequence[str]) -> tuple[Question, ...]:
         if task not in TASKS and task not in QUESTIONS:
             raise UnknownNameError.of("task", task, [*TASKS, *QUESTIONS], _CURE)
         names |= dict.fromkeys(TASKS.get(task, (task,)))
-    return tuple(QUESTIONS[name] for name in names)
+    return tuple(QUESTIONS[name].under(options or DataOptions()) for name in names)
 
 
-def samples(question_name: str, root: Path, split: str = "test", limit: int | None = None, seed: int = 0) -> Loaded:
+def samples(
+    asked: Question | str,
+    root: Path,
+    split: str = "test",
+    limit: int | None = None,
+    seed: int = 0,
+    options: DataOptions | None = None,
+) -> Loaded:
     """The samples of a question, in dataset order.
 
     Args:
-        question_name: such as "fairface.age".
+        asked: a question, or its name, such as "fairface.age".
         root: the folder that holds the datasets' folders: celeba, maad, fairface, utkface, expw, raf-db.
         split: "test" is what papers evaluate on; "train" and, where the set has it, "val".
         limit: at most so many samples: a seeded subset, stratified by gold label in one-label spaces. It is the same
             for every model, and a larger limit contains a smaller one.
         seed: chooses the subset.
+        options: the user's choices about the datasets.
 
     Raises:
         UnknownNameError: there is no such question or split.
@@ -98,38 +150,31 @@ def samples(question_name: str, root: Path, split: str = "test", limit: int | No
     """
     if limit is not None and limit < 1:
         raise ConfigError(f"limit {limit} leaves no sample; give a number of at least 1, or none for all samples.")
-    asked = question(question_name)
-    faces = _faces(asked.dataset, root.resolve(), split)
-    if not faces.faces:
-        raise DataError(f"{root / asked.dataset} holds no face of split '{split}'. Dropped: {faces.tally.dropped}.")
-    found = [_sample(face, asked.space) for face in faces.faces]
-    return Loaded(samples=found if limit is None else _subset(found, limit, seed), tally=faces.tally)
-
-
-@lru_cache(maxsize=2)
-def _faces(dataset: str, root: Path, split: str) -> Faces:
-    # The three questions about a dataset follow one another: it is read once for all of them.
-    return datasets.LOADERS[dataset](root / dataset, split)
+    options = options or DataOptions()
+    chosen = (question(asked) if isinstance(asked, str) else asked).under(options)
+    faces = datasets.load(chosen.dataset, root / chosen.dataset, split, options)
+    if not len(faces):
+        raise DataError(f"{root / chosen.dataset} holds no face of split '{split}'. Dropped: {faces.tally.dropped}.")
+    kept = (
+        faces if limit is None else faces.take(_subset(faces.strings("id"), _strata(faces, chosen.space), limit, seed))
+    )
+    return Loaded(Samples(kept, chosen.space), faces.tally)
 
 
 def _sample(face: Face, space: str) -> Sample:
     return Sample(id=face.id, image=face.image, gold=face.labels[space], group=face.group)
 
 
-def _subset(found: list[Sample], limit: int, seed: int) -> list[Sample]:
-    """Take the samples that come first when each stratum, in random order, is spread evenly over the unit interval."""
-    luck = Random(seed)
-    order = sorted(range(len(found)), key=[luck.random() for _ in found].__getitem__)
-    size = Counter(map(_stratum, found))
-    seen: Counter[str] = Counter()
-    position: dict[int, float] = {}
-    for index in order:
-        stratum = _stratum(found[index])
-        position[index] = (seen[stratum] + 0.5) / size[stratum]
-        seen[stratum] += 1
-    # Sorting keeps the random order where positions are equal.
-    return [found[index] for index in sorted(sorted(order, key=position.__getitem__)[:limit])]
+def _subset(ids: Iterable[str], strata: Codes, limit: int, seed: int) -> Places:
+    """The faces that come first when each stratum, in random order, is spread evenly over the unit interval."""
+    chance = luck(f"subset {seed} {name}" for name in ids)
+    position = np.zeros(len(strata))
+    for stratum in np.unique(strata):
+        own = np.flatnonzero(strata == stratum)
+        rank = np.argsort(np.argsort(chance[own], kind="stable"), kind="stable")
+        position[own] = (rank + 0.5) / len(own)
+    return np.sort(np.lexsort((chance, position))[:limit])
 
 
-def _stratum(sample: Sample) -> str:
-    return sample.gold if isinstance(sample.gold, str) else ""
+def _strata(faces: Faces, space: str) -> Codes:
+    return np.zeros(len(faces), dtype=np.int8) if label_space(space).kind == "attributes" else faces.codes(space)

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.registry import MINIATURES
-from harness.config import cache_folder
 from harness.errors import HarnessError
 from harness.maps import NAME as MAPS
 from harness.miniatures import build, card, corpus, evaluate, train
 from harness.miniatures.evaluate import Figures
 from harness.miniatures.faceinsight import train as faceinsight
+from harness.places import cache_folder
 from harness.toys import TEST_SEED, TRAIN_FACES, TRAIN_SEED, toy_root, training_faces
 from tasks import toy
 

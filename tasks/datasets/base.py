@@ -1,13 +1,18 @@
-"""What every loader shares: its records, the search for files, and errors that name file, row and value."""
+"""What every loader shares: its rows, the reading of label files, and errors that name file, row and value."""
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import Field
 
-from harness.errors import DataError, UnknownNameError
+from harness.errors import DataError
 from harness.records import Gold, ImageRef, Record
+
+SPLITS = ("train", "val", "test")
+Box = tuple[int, int, int, int]
 
 
 class Face(Record):
@@ -22,43 +27,36 @@ class Face(Record):
 
 
 class Tally(Record):
-    """How many faces a loader kept, and how many it dropped for which reason."""
+    """How many faces a loader kept, how many rows it left out, and how many it mended, each for which reason."""
 
     kept: int
     dropped: dict[str, int] = Field(default_factory=dict)
+    """Over the whole dataset: what is dropped belongs to no split."""
+    repaired: dict[str, int] = Field(default_factory=dict)
+    """Kept, but not as written: a spreadsheet's "9-Mar" is the age 3-9."""
 
 
-class Faces(Record):
-    """One split of a dataset, in the order of its label file."""
+class Count:
+    """The tally of a dataset while it is read, and the splits of it that are not there."""
 
-    faces: list[Face]
-    tally: Tally
+    def __init__(self) -> None:
+        self.dropped: Counter[str] = Counter()
+        self.repaired: Counter[str] = Counter()
+        self.absent: dict[str, str] = {}
+        """Split -> why it cannot be read."""
 
 
-class Source(Record):
-    """A dataset as its users know it: what it is called, which splits it has and where it comes from."""
+class Row(NamedTuple):
+    """A face as its loader found it."""
 
-    title: str
-    splits: tuple[str, ...]
-    obtain: str
-    """A sentence that says how to get the data."""
-
-    def check_split(self, split: str) -> None:
-        """Raise UnknownNameError unless the dataset has this split."""
-        if split not in self.splits:
-            raise UnknownNameError.of(f"split of {self.title}", split, self.splits, "docs/datasets.md")
-
-    def find(self, root: Path, *places: str) -> Path:
-        """The first of these places under root that exists.
-
-        Raises:
-            DataError: none does; the message says what was looked for and how to obtain it.
-        """
-        for place in places:
-            if (root / place).exists():
-                return root / place
-        gap = f"none of {', '.join(places)} exists in {root}" if root.is_dir() else f"there is no folder {root}"
-        raise DataError(f"{self.title}: {gap}. {self.obtain} docs/datasets.md shows the layout.")
+    split: str
+    id: str
+    path: str
+    """Relative to the dataset's folder, with "/"."""
+    labels: Mapping[str, str | Sequence[int]]
+    """Label space -> the label, or 1 (present), -1 (absent), 0 (not annotated) for each attribute of the space."""
+    box: Box | None = None
+    """left, top, right, bottom in pixels of the upright picture."""
 
 
 def bad_value(file: Path, row: int, value: object, wanted: str) -> DataError:

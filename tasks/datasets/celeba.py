@@ -3,63 +3,65 @@
 Read in three layouts: the archive's Anno/, Eval/ and Img/; all in one folder, as torchvision has it; and Kaggle's csv.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from harness.errors import DataError
-from harness.records import ImageRef
-from tasks.datasets.base import Face, Faces, Source, Tally, bad_value, claim, lines
+from tasks.datasets.base import SPLITS, Count, Row, bad_value, claim, lines
+from tasks.datasets.index import Columns, Loader
+from tasks.datasets.options import DataOptions
+from tasks.datasets.pack import pack
+from tasks.datasets.sources import SOURCES
 from tasks.labels import label_space
 
-SOURCE = Source(
-    title="CelebA",
-    splits=("train", "val", "test"),
-    obtain="Download img_align_celeba.zip, list_attr_celeba.txt and list_eval_partition.txt from the project page "
-    "(mmlab.ie.cuhk.edu.hk/projects/CelebA.html) and unpack them there.",
-)
-_PRESENT = {"1": True, "-1": False}
-_Row = tuple[int, str, list[str]]
+_SOURCE = SOURCES["celeba"]
+_SPACE = "celeba"
+_VALUES = {"1": 1, "-1": -1}
+_Line = tuple[int, str, list[str]]
 
 
-def load(root: Path, split: str) -> Faces:
-    """Read one official split.
+def _inputs(root: Path, options: DataOptions) -> Iterator[Path]:
+    yield _file(root, "Anno", "list_attr_celeba")
+    yield _file(root, "Eval", "list_eval_partition")
+    _images(root)
 
-    Raises:
-        UnknownNameError: CelebA has no such split.
-        DataError: a file is missing, cut off or holds an impossible value.
-    """
-    SOURCE.check_split(split)
+
+def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:
+    return pack(_faces(root, count), (_SPACE,))
+
+
+def _faces(root: Path, count: Count) -> Iterator[Row]:
     attributes = _file(root, "Anno", "list_attr_celeba")
-    images = SOURCE.find(
-        root, *(f"{up}img_align_celeba{down}" for down in ("/img_align_celeba", "") for up in ("", "Img/"))
-    )
+    images = _images(root).relative_to(root).as_posix()
     partition = _partition(_file(root, "Eval", "list_eval_partition"))
-    faces: list[Face] = []
-    dropped: Counter[str] = Counter()
     seen: set[str] = set()
-    for row, name, values in _rows(attributes):
+    for row, name, values in _lines(attributes):
         claim(seen, name, attributes, row)
-        if name not in partition:
-            dropped["in no split"] += 1
-        elif partition[name] == split:
-            faces.append(_face(images / name, attributes, row, values))
-    if missing := sum(where == split and name not in seen for name, where in partition.items()):
-        dropped["without attributes"] = missing
-    return Faces(faces=faces, tally=Tally(kept=len(faces), dropped=dict(dropped)))
+        if name in partition:
+            labels = {_SPACE: _values(attributes, row, values)}
+            yield Row(split=partition[name], id=name, path=f"{images}/{name}", labels=labels)
+        else:
+            count.dropped["in no split"] += 1
+    if missing := len(partition.keys() - seen):
+        count.dropped["without attributes"] += missing
 
 
 def _file(root: Path, folder: str, stem: str) -> Path:
-    return SOURCE.find(root, f"{stem}.txt", f"{folder}/{stem}.txt", f"{stem}.csv", f"{folder}/{stem}.csv")
+    return _SOURCE.find(root, f"{stem}.txt", f"{folder}/{stem}.txt", f"{stem}.csv", f"{folder}/{stem}.csv")
 
 
-def _face(image: Path, file: Path, row: int, values: Sequence[str]) -> Face:
+def _images(root: Path) -> Path:
+    places = (f"{up}img_align_celeba{down}" for down in ("/img_align_celeba", "") for up in ("", "Img/"))
+    return _SOURCE.find(root, *places)
+
+
+def _values(file: Path, row: int, values: Sequence[str]) -> list[int]:
     for value in values:
-        if value not in _PRESENT:
+        if value not in _VALUES:
             raise bad_value(file, row, value, "-1 or 1")
-    names = label_space("celeba").labels
-    gold = {name: _PRESENT[value] for name, value in zip(names, values, strict=True)}
-    return Face(id=image.name, image=ImageRef(path=image), labels={"celeba": gold})
+    return [_VALUES[value] for value in values]
 
 
 def _partition(file: Path) -> dict[str, str]:
@@ -70,11 +72,11 @@ def _partition(file: Path) -> dict[str, str]:
             continue
         if len(words) != 2 or words[1] not in ("0", "1", "2"):
             raise bad_value(file, row, " ".join(words), "an image name followed by 0, 1 or 2")
-        partition[words[0]] = SOURCE.splits[int(words[1])]
+        partition[words[0]] = SPLITS[int(words[1])]
     return partition
 
 
-def _rows(file: Path) -> Iterator[_Row]:
+def _lines(file: Path) -> Iterator[_Line]:
     """Row number, image name and the 40 values in the order of the label space."""
     rows = _words(file)
     row, head = next(rows, (1, []))
@@ -95,7 +97,7 @@ def _rows(file: Path) -> Iterator[_Row]:
 def _order(file: Path, row: int, head: Sequence[str]) -> list[int]:
     """Where each label of the space stands among the columns."""
     names = list(head[1:] if head[:1] == ["image_id"] else head)
-    expected = label_space("celeba").labels
+    expected = label_space(_SPACE).labels
     if sorted(names) != sorted(expected):
         odd = sorted(set(names) ^ set(expected)) or names[:3]
         raise bad_value(file, row, ", ".join(odd[:3]), "among the 40 attribute names, each of which is wanted once")
@@ -105,3 +107,6 @@ def _order(file: Path, row: int, head: Sequence[str]) -> list[int]:
 def _words(file: Path) -> Iterator[tuple[int, list[str]]]:
     # Positive values are padded to two characters, so columns are parted by one space or by two.
     return ((row, text.replace(",", " ").split()) for row, text in lines(file))
+
+
+LOADER = Loader("celeba", _SOURCE, lambda options: Columns((_SPACE,)), _inputs, _scan)

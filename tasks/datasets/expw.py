@@ -3,64 +3,68 @@
 File names hold the query that found the picture ("angry_actor_104.jpg"): they leak the label to whoever sees them.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from harness.records import ImageRef
-from tasks.datasets.base import Face, Faces, Source, Tally, bad_value, claim, lines
+import pyarrow as pa
+
+from tasks.datasets.base import Box, Count, Row, bad_value, claim, lines
+from tasks.datasets.index import Columns, Loader
+from tasks.datasets.options import DataOptions
+from tasks.datasets.pack import pack
+from tasks.datasets.sources import SOURCES
 from tasks.datasets.split import hash_split
 
-SOURCE = Source(
-    title="ExpW",
-    splits=("train", "test"),
-    obtain="Download the parts of origin.7z and label.lst from the project page "
-    "(mmlab.ie.cuhk.edu.hk/projects/socialrelation/index.html) and unpack them there as image/origin/ and label/.",
-)
+_SOURCE = SOURCES["expw"]
+_SPACE = "expw"
 _EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _FIELDS = 8
 
 
-def load(root: Path, split: str) -> Faces:
-    """Read the faces of the photographs whose name hashes to the split; there is no official one.
+def _inputs(root: Path, options: DataOptions) -> list[Path]:
+    return [_places(root)[0]]
 
-    Raises:
-        UnknownNameError: there is no such split.
-        DataError: a file is missing or holds an impossible value.
-    """
-    SOURCE.check_split(split)
-    file = SOURCE.find(root, "label/label.lst", "label.lst", "data/label/label.lst", "labels/label.lst")
-    images = SOURCE.find(root, "image/origin", "origin", "data/image/origin", "images", "image")
-    faces: list[Face] = []
+
+def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:
+    return pack(_faces(root, options.expw.margin, count), (_SPACE,), boxed=True)
+
+
+def _faces(root: Path, margin: float, count: Count) -> Iterator[Row]:
+    file, images = _places(root)
+    folder = images.relative_to(root).as_posix()
     seen: set[str] = set()
     for row, text in lines(file):
-        face = _face(images, file, row, text)
-        claim(seen, face.id, file, row)
-        if hash_split(face.image.path.name) == split:
-            faces.append(face)
-    return Faces(faces=faces, tally=Tally(kept=len(faces)))
+        words = text.rsplit(maxsplit=_FIELDS - 1)
+        if len(words) != _FIELDS:
+            raise bad_value(file, row, text[:80], f"a row of {_FIELDS} fields")
+        name, number, *sides, _, expression = words
+        if expression not in map(str, range(len(_EXPRESSIONS))):
+            raise bad_value(file, row, expression, "an expression from 0 to 6")
+        claim(seen, face := f"{name}#{number}", file, row)
+        box = _box(file, row, sides, margin, count)
+        labels = {_SPACE: _EXPRESSIONS[int(expression)]}
+        yield Row(split=hash_split(name), id=face, path=f"{folder}/{name}", labels=labels, box=box)
 
 
-def _face(images: Path, file: Path, row: int, text: str) -> Face:
-    words = text.rsplit(maxsplit=_FIELDS - 1)
-    if len(words) != _FIELDS:
-        raise bad_value(file, row, text[:80], f"a row of {_FIELDS} fields")
-    name, number, *sides, _, expression = words
-    if expression not in map(str, range(len(_EXPRESSIONS))):
-        raise bad_value(file, row, expression, "an expression from 0 to 6")
-    box = _box(file, row, sides)
-    return Face(
-        id=f"{name}#{number}",
-        image=ImageRef(path=images / name, box=box),
-        labels={"expw": _EXPRESSIONS[int(expression)]},
-    )
+def _places(root: Path) -> tuple[Path, Path]:
+    """The label file and the folder of pictures."""
+    file = _SOURCE.find(root, "label/label.lst", "label.lst", "data/label/label.lst", "labels/label.lst")
+    return file, _SOURCE.find(root, "image/origin", "origin", "data/image/origin", "images", "image")
 
 
-def _box(file: Path, row: int, sides: list[str]) -> tuple[int, int, int, int]:
+def _box(file: Path, row: int, sides: list[str], margin: float, count: Count) -> Box:
     """Left, top, right, bottom, of which the file has top first; a box may leave the picture and is clamped there."""
     try:
         top, left, right, bottom = map(int, sides)
     except ValueError:
         raise bad_value(file, row, " ".join(sides), "four whole numbers") from None
-    if right <= max(left, 0) or bottom <= max(top, 0):
+    if right <= max(left, 0) or bottom <= max(top, 0) or max(right, bottom) > 2**30:
         raise bad_value(file, row, " ".join(sides), "a box (top, left, right, bottom) that encloses something")
+    if min(left, top) < 0:
+        count.repaired["box clamped at the left or the top"] += 1
+    across, down = round(margin * (right - left)), round(margin * (bottom - top))
     # The other two sides are clamped when the picture is read: its size is not known before.
-    return max(left, 0), max(top, 0), right, bottom
+    return max(left - across, 0), max(top - down, 0), right + across, bottom + down
+
+
+LOADER = Loader("expw", _SOURCE, lambda options: Columns((_SPACE,), boxed=True), _inputs, _scan)

@@ -1,100 +1,170 @@
-"""MAAD-Face: 47 attributes of VGGFace2's photographs; 0 means undefined and leaves the attribute out of the gold.
+"""MAAD-Face: 47 attributes of VGGFace2's photographs; 0 means undefined.
 
-The label file has 3.3 million rows and no split: it is streamed, and a row belongs to the split whose folder holds
-the identity (the first part of its file name).
+The label file has 3.3 million rows and no split: a row belongs to the split whose folder holds the identity (the first
+part of its file name). Arrow reads it, a few ten thousand rows at a time; where Arrow stumbles, the file is read once
+more, slowly, for the row to blame.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
 from harness.errors import DataError
-from harness.records import ImageRef
-from tasks.datasets.base import Face, Faces, Source, Tally, bad_value, claim, fields, lines
+from tasks.datasets.base import SPLITS, Count, bad_value, claim, fields, lines
+from tasks.datasets.index import Columns, Loader
+from tasks.datasets.options import DataOptions
+from tasks.datasets.pack import fixed_width, schema
+from tasks.datasets.sources import SOURCES
 from tasks.labels import label_space
 
-SOURCE = Source(
-    title="MAAD-Face",
-    splits=("train", "test"),
-    obtain="Put MAAD_Face.csv there (release MAADFACE of github.com/pterhoer/MAAD-Face) and, beside it, VGGFace2's "
-    "folders train/ and test/ with one folder per identity (n000001 ...).",
-)
+_SOURCE = SOURCES["maad"]
+_SPACE = "maad"
 _FILES = ("MAAD_Face.csv", "MAAD-Face.csv", "Maad_Face.csv", "MAADFace.csv", "maad_face.csv")
-_PRESENT = {"1": True, "-1": False, "0": None}
+_NAME = "Filename"
+_VALUES = ("-1", "0", "1")
+_BYTES = 2**24
+"""Of the label file, read at once."""
 
 
-class _Columns(NamedTuple):
-    width: int
-    wanted: list[int]
-    """Positions of the file name and of the labels, in the order of the label space."""
+class _Folder(NamedTuple):
+    """VGGFace2's pictures of one split."""
+
+    split: str
+    path: Path
+
+    def identities(self) -> list[str]:
+        return sorted(entry.name for entry in os.scandir(self.path) if entry.is_dir())
 
 
-def load(root: Path, split: str) -> Faces:
-    """Read the rows of the identities in one split's folder.
+def _inputs(root: Path, options: DataOptions) -> list[Path]:
+    return [_SOURCE.find(root, *_FILES), *(folder.path for folder in _folders(root, Count()))]
+
+
+def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:
+    file = _SOURCE.find(root, *_FILES)
+    folders = _folders(root, count)
+    owner = _owners(folders)
+    prefixes = pa.array([folder.path.relative_to(root).as_posix() for folder in folders])
+    undefined = -1 if options.maad.undefined == "negative" else 0
+    names: list[pa.Array] = []
+    for block in _read(file):
+        names.append(block.column(0))
+        identity = pc.list_element(pc.split_pattern(block.column(0), "/", max_splits=1), 0)
+        place = owner.codes.take(pc.index_in(identity, value_set=owner.identities))
+        if place.null_count:
+            count.dropped["identity in no folder"] += place.null_count
+        block, place = block.filter(place.is_valid()), place.drop_null()
+        values = np.stack([column.to_numpy() for column in block.columns[1:]], axis=1)
+        values[values == 0] = undefined
+        paths = pc.binary_join_element_wise(prefixes.take(place), block.column(0), "/")
+        split = pa.array([SPLITS.index(folder.split) for folder in folders], pa.int8()).take(place)
+        yield pa.record_batch([split, block.column(0), paths, fixed_width(values)], schema=schema((_SPACE,)))
+    _check_names(file, pa.chunked_array(names, pa.string()))
+
+
+class _Owners(NamedTuple):
+    """Which folder each identity lies in, by its place among the folders."""
+
+    identities: pa.Array
+    codes: pa.Array
+
+
+def _owners(folders: Sequence[_Folder]) -> _Owners:
+    found: dict[str, int] = {}
+    for code, folder in enumerate(folders):
+        for identity in folder.identities():
+            if identity in found:
+                raise DataError(
+                    f"{_SOURCE.title}: identity {identity} is in {folders[found[identity]].path} and in {folder.path}. "
+                    "VGGFace2's splits share nobody: remove one of the two."
+                )
+            found[identity] = code
+    return _Owners(pa.array(list(found), pa.string()), pa.array(list(found.values()), pa.int8()))
+
+
+def _folders(root: Path, count: Count) -> list[_Folder]:
+    """The folders of pictures that are there.
 
     Raises:
-        UnknownNameError: MAAD has no such split.
-        DataError: a file is missing or holds an impossible value.
+        DataError: none is.
     """
-    SOURCE.check_split(split)
-    file = SOURCE.find(root, *_FILES)
-    folder = _folder(root, split)
-    here = {path.name for path in folder.iterdir() if path.is_dir()}
-    elsewhere = {name for other in SOURCE.splits if other != split for name in _identities(root, other)}
-    rows = lines(file)
-    columns = _columns(file, next(rows, (1, ""))[1])
-    faces: list[Face] = []
-    dropped: Counter[str] = Counter()
-    seen: set[str] = set()
-    for row, text in rows:
-        # Nine rows of ten belong to the other split: they are passed over without being parsed.
-        identity = text.partition("/")[0].strip('" ')
-        if identity in here:
-            faces.append(_face(folder, file, row, _values(file, row, text, columns)))
-            claim(seen, faces[-1].id, file, row)
-        elif identity not in elsewhere:
-            dropped["identity in no folder"] += 1
-    return Faces(faces=faces, tally=Tally(kept=len(faces), dropped=dict(dropped)))
+    found = []
+    for split in _SOURCE.splits:
+        try:
+            places = (split, f"vggface2_{split}/{split}", f"vggface2_{split}", f"VGGFace2/{split}")
+            found.append(_Folder(split, _SOURCE.find(root, *places)))
+        except DataError as error:
+            count.absent[split] = str(error)
+    if not found:
+        raise DataError(count.absent["test"])
+    return found
 
 
-def _face(folder: Path, file: Path, row: int, values: Sequence[str]) -> Face:
-    name, *cells = values
-    gold: dict[str, bool] = {}
-    for label, cell in zip(label_space("maad").labels, cells, strict=True):
-        if cell not in _PRESENT:
-            raise bad_value(file, row, cell, f"-1, 0 or 1 for {label}")
-        if (present := _PRESENT[cell]) is not None:
-            gold[label] = present
-    return Face(id=name, image=ImageRef(path=folder / name), labels={"maad": gold})
+def _read(file: Path) -> Iterator[pa.RecordBatch]:
+    """The file names and the 47 values, in the order of the label space.
 
-
-def _values(file: Path, row: int, text: str, columns: _Columns) -> list[str]:
-    """The file name, then the 47 values in the order of the label space."""
-    values = fields(text)
-    if len(values) != columns.width:
-        raise bad_value(file, row, text[:80], f"a row of {columns.width} fields")
-    return [values[position] for position in columns.wanted]
-
-
-def _columns(file: Path, head: str) -> _Columns:
-    names = fields(head)
-    wanted = ("Filename", *label_space("maad").labels)
-    if names[:1] != ["Filename"]:
-        raise bad_value(file, 1, head[:80], "a header that begins with Filename")
-    if missing := [name for name in wanted if name not in names]:
-        raise bad_value(file, 1, head[:80], f"a header with the columns {', '.join(missing)}")
-    return _Columns(width=len(names), wanted=[names.index(name) for name in wanted])
-
-
-def _folder(root: Path, split: str) -> Path:
-    return SOURCE.find(root, split, f"vggface2_{split}/{split}", f"vggface2_{split}", f"VGGFace2/{split}")
-
-
-def _identities(root: Path, split: str) -> set[str]:
-    """The identities of a split that need not be on this disk."""
+    Raises:
+        DataError: a column is missing, or a row holds an impossible value.
+    """
+    names = _header(file)
+    labels = label_space(_SPACE).labels
+    kinds = {_NAME: pa.string(), **dict.fromkeys(labels, pa.int8())}
+    convert = csv.ConvertOptions(column_types=kinds, include_columns=[_NAME, *labels], null_values=[])
+    # The names were read above, and may hold blanks that Arrow would keep.
+    read = csv.ReadOptions(block_size=_BYTES, column_names=names, skip_rows=1)
     try:
-        folder = _folder(root, split)
-    except DataError:
-        return set()
-    return {path.name for path in folder.iterdir() if path.is_dir()}
+        with csv.open_csv(file, read_options=read, convert_options=convert) as reader:
+            for block in reader:
+                if not all(_valid(column.to_numpy()) for column in block.columns[1:]):
+                    raise pa.ArrowInvalid("a value is none of -1, 0, 1")
+                yield block
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        _blame(file, names)
+        raise DataError(f"{file} cannot be read: {error}.") from error
+
+
+def _valid(values: npt.NDArray[np.int8]) -> bool:
+    return bool(((values >= -1) & (values <= 1)).all())
+
+
+def _header(file: Path) -> list[str]:
+    _, head = next(lines(file), (1, ""))
+    names = fields(head)
+    if names[:1] != [_NAME]:
+        raise bad_value(file, 1, head[:80], "a header that begins with Filename")
+    if missing := [name for name in label_space(_SPACE).labels if name not in names]:
+        raise bad_value(file, 1, head[:80], f"a header with the columns {', '.join(missing)}")
+    if len(set(names)) < len(names):
+        raise bad_value(file, 1, head[:80], "a header that names each column once")
+    return names
+
+
+def _check_names(file: Path, names: pa.ChunkedArray) -> None:
+    if pc.count_distinct(names).as_py() < len(names):
+        _blame(file, _header(file))
+
+
+def _blame(file: Path, names: Sequence[str]) -> None:
+    """Raise the error of the first row that is not as it should be, if there is one."""
+    places = [(label, names.index(label)) for label in label_space(_SPACE).labels]
+    seen: set[str] = set()
+    rows = lines(file)
+    next(rows, None)
+    for row, text in rows:
+        values = fields(text)
+        if len(values) != len(names):
+            raise bad_value(file, row, text[:80], f"a row of {len(names)} fields")
+        for label, place in places:
+            if values[place] not in _VALUES:
+                raise bad_value(file, row, values[place], f"-1, 0 or 1 for {label}")
+        claim(seen, values[0], file, row)
+
+
+LOADER = Loader("maad", _SOURCE, lambda options: Columns((_SPACE,)), _inputs, _scan)

@@ -15,7 +15,8 @@ from faceinsight.faces import ALL, LabelledFaces, concatenate, load
 from faceinsight.labels import join, joint_labels
 from faceinsight.sampling import few, split_off, train_and_val, weights
 from harness.errors import ConfigError, DataError, UnknownNameError
-from tasks.datasets import LOADERS, SOURCES
+from tasks import datasets
+from tasks.datasets import SOURCES
 from tasks.registry import question
 from tasks.toy import write_toy
 from tests.faces import faces_of, sized
@@ -43,7 +44,7 @@ def keys(faces: LabelledFaces) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_it_is_what_the_loaders_give_in_their_order(root, split):
     faces = load(root, split=split)
-    expected = [(name, face) for name in ALL for face in LOADERS[name](root / name, split).faces]
+    expected = [(name, face) for name in ALL for face in datasets.load(name, root / name, split)]
     assert len(faces) == len(expected)
     for index, (name, face) in enumerate(expected):
         assert (faces.dataset(index), faces.id(index), faces.image(index)) == (name, face.id, face.image)
@@ -74,7 +75,7 @@ def test_all_questions_about_a_face_are_encoded_together(faces):
 
 
 def test_what_maad_leaves_undefined_is_masked(root, faces):
-    golds = [face.labels["maad"] for face in LOADERS["maad"](root / "maad", "train").faces]
+    golds = [face.labels["maad"] for face in datasets.load("maad", root / "maad", "train")]
     own = faces.mask_NK[faces.dataset_N == ALL.index("maad")]
     assert own.sum(1).tolist() == list(map(len, golds))
     assert min(map(len, golds)) < 47
@@ -217,7 +218,7 @@ def test_a_limit_does_not_decide_what_is_held_out(tmp_path):
 
 def test_a_dataset_with_its_own_val_split_validates_with_it(root):
     train, val = train_and_val(root, share=0.5)
-    ids = {split: [face.id for face in LOADERS["celeba"](root / "celeba", split).faces] for split in ("train", "val")}
+    ids = {split: [face.id for face in datasets.load("celeba", root / "celeba", split)] for split in ("train", "val")}
     assert [one for name, one in keys(train) if name == "celeba"] == ids["train"]
     assert [one for name, one in keys(val) if name == "celeba"] == ids["val"]
     others = [key for key in keys(train) + keys(val) if key[0] != "celeba"]

@@ -105,6 +105,25 @@ def test_attributes_annotate_what_they_hold_so_that_an_undefined_one_never_count
     assert shown(JOINT.encode({space: gold})) == gold
 
 
+@given(st.data())
+@settings(deadline=None)
+def test_what_a_face_holds_is_read_back_in_the_order_of_the_space(data: st.DataObject) -> None:
+    space = data.draw(st.sampled_from(ATTRIBUTES))
+    gold = data.draw(st.dictionaries(st.sampled_from(label_space(space).labels), st.booleans()))
+    present = tuple(label for label in label_space(space).labels if gold.get(label))
+    assert JOINT.held(space, JOINT.encode({space: gold}).labels) == present
+    space = data.draw(st.sampled_from(CHOICES))
+    label = data.draw(st.sampled_from(label_space(space).labels))
+    assert JOINT.held(space, JOINT.encode({space: label}).labels) == (label,)
+
+
+def test_a_space_holds_what_it_shares_with_another_under_its_own_name() -> None:
+    encoded = JOINT.encode({"fairface.age": "more than 70", "fairface.gender": "Male"})
+    assert JOINT.held("utkface.age", encoded.labels) == ("70+",)
+    assert JOINT.held("celeba", encoded.labels) == ("Male",)
+    assert JOINT.held("expw", encoded.labels) == ()
+
+
 def test_the_labels_of_one_face_are_joined() -> None:
     found = shown(JOINT.encode({"utkface.age": "70+", "utkface.gender": "Female", "utkface.race": "Others"}))
     assert len(found) == 15
@@ -122,7 +141,7 @@ def test_a_zero_in_the_file_of_maad_is_masked_and_a_minus_one_is_absent(tmp_path
     (tmp_path / "test" / "n000001").mkdir(parents=True)
     row = ",".join(["n000001/0001_01.jpg", *(values.get(name, "0") for name in names)])
     (tmp_path / "MAAD_Face.csv").write_text(f"Filename,{','.join(names)}\n{row}\n", encoding="utf-8")
-    (face,) = datasets.LOADERS["maad"](tmp_path, "test").faces
+    (face,) = datasets.load("maad", tmp_path, "test")
     assert shown(JOINT.encode(face.labels)) == {"Male": True, "Young": False}
 
 
@@ -132,8 +151,8 @@ def test_nothing_known_annotates_nothing() -> None:
 
 def test_every_toy_face_can_be_encoded(tmp_path) -> None:
     write_toy(tmp_path, test=6, train=1, seed=3)
-    for dataset, load in datasets.LOADERS.items():
-        faces = load(tmp_path / dataset, "test").faces
+    for dataset in datasets.LOADERS:
+        faces = datasets.load(dataset, tmp_path / dataset, "test")
         assert faces
         for face in faces:
             encoded = JOINT.encode(face.labels)
@@ -161,6 +180,8 @@ def test_unknown_names_are_errors() -> None:
         JOINT.encode({"celebA": {}})
     with pytest.raises(UnknownNameError, match="Did you mean 'fairface'"):
         JOINT.annotated("fair-face")
+    with pytest.raises(UnknownNameError, match="Did you mean 'celeba'"):
+        JOINT.held("celebA", JOINT.encode({}).labels)
 
 
 def test_some_questions_have_a_space_of_their_own() -> None:

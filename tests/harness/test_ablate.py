@@ -93,6 +93,8 @@ def test_two_processes_run_every_trial_once_and_a_second_call_none(root, frozen,
     assert (page.parent / "figure-8b.pdf").is_file()
     assert "say nothing about the paper" not in page.read_text()  # data were named, so they are not drawn toys
     assert not list((tmp_path / "out" / "checkpoints").glob("*"))
+    assert "org+seg has 0 of 2 seeds" not in page.read_text()  # the condition does not ask for it
+    assert "ω = 0.2" not in page.read_text()
     monkeypatch.setattr(ablate, "_run", lambda *_: pytest.fail("ran again"))
     ablate.ablate(file, root, None, tmp_path / "out", jobs=2)
 

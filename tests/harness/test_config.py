@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import config
+from harness import config, places
 from harness.config import RunConfig
 from harness.errors import ConfigError, UnknownNameError
 from harness.records import Decoding
@@ -63,6 +63,6 @@ def test_real_data_must_be_named_and_exist(tmp_path: Path):
 def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.delenv("FACE_HARNESS_CACHE", raising=False)
-    assert config.cache_folder() == tmp_path / "xdg" / "face-harness"
+    assert places.cache_folder() == tmp_path / "xdg" / "face-harness"
     monkeypatch.setenv("FACE_HARNESS_CACHE", str(tmp_path / "own"))
-    assert config.cache_folder() == tmp_path / "own"
+    assert places.cache_folder() == tmp_path / "own"

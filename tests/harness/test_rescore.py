@@ -7,6 +7,7 @@ import pytest
 from harness.records import Prediction, Response
 from harness.rescore import rescore
 from harness.store import RunFolder
+from tasks.registry import question
 from tests.fakes import case
 
 GOLDS = ("Male", "Female", "Male", "Female")
@@ -17,7 +18,7 @@ BELIEFS = (0.9, 0.8, 0.7, None)
 def folder(tmp_path: Path) -> RunFolder:
     found = RunFolder(tmp_path)
     cases = [case(number, gold) for number, gold in enumerate(GOLDS)]
-    found.write_run({"models": ["sure", "mute"], "questions": [{"name": "fairface.gender"}]})
+    found.write_run({"models": ["sure", "mute"], "questions": [question("fairface.gender").model_dump(mode="json")]})
     found.write_cases("fairface.gender", cases)
     found.append_responses("sure", "fairface.gender", list(map(answer, cases, BELIEFS)))
     found.append_responses("mute", "fairface.gender", list(map(answer, cases)))

@@ -10,7 +10,7 @@ from harness.errors import AdapterError, ConfigError
 from harness.images import read
 from harness.maps import read_about, read_map
 from harness.records import ImageRef
-from tasks.datasets import LOADERS
+from tasks import datasets
 from tasks.toy import write_toy
 from tests.parsers import nearest_colour, no_network, save, save_detector
 
@@ -49,7 +49,7 @@ def test_maps_of_datasets_lie_under_the_data_root(data, files):
     assert code == 0
     assert "8 maps written" in said
     assert "8 pictures: 0 with one face, 0 with several (the largest is mapped), 8 with none" in said
-    for face in LOADERS["fairface"](data / "fairface", "test").faces:
+    for face in datasets.load("fairface", data / "fairface", "test"):
         image = read(face.image)
         assert read_map(data / "maps", image).getextrema() == (0, 0)
     assert read_about(data / "maps")["parser"] == "pyfacer"

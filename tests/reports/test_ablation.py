@@ -1,13 +1,14 @@
 """The page, the files and the Markdown of an ablation: finished, half finished, hostile, damaged."""
 
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 from scipy import stats
 
 from harness.errors import StoreError
-from harness.trials import VARIANTS, Trials
+from harness.trials import VARIANTS, Asked, Trials
 from reports import ablation, ablation_notes, ablation_tables
 from reports.seeds import conditions
 from tests.reports import trials as made
@@ -128,6 +129,59 @@ def test_another_condition_has_files_of_its_own(tmp_path):
     names = {file.name for file in (tmp_path / "report").iterdir()}
     assert {"figure-8a.svg", "figure-8a.few%20labels.svg", "figure-8b.few%20labels.pdf"} <= names
     assert "figure-8b.svg" not in names
+
+
+def lists(markdown, title):
+    """First column of a Markdown table."""
+    return [row[0] for row in table_of(markdown, title)[2:]]
+
+
+def test_a_condition_lists_only_what_it_asks_for(tmp_path):
+    faint = [made.trial(v, s, "faint") for v in VARIANTS[:2] for s in (0, 1, 2)]
+    asked = {"faint": Asked(variants=VARIANTS[:2], omegas=()).model_dump(mode="json")}
+    page = ablation.write_ablation(made.written(tmp_path, faint, seeds=[0, 1, 2], conditions=asked))
+    markdown = page.with_name("ablation.md").read_text(encoding="utf-8")
+    assert lists(markdown, "Variants") == ["org", "org+seg"]
+    assert lists(markdown, "What each part gives") == ["org → org+seg"]
+    assert table_of(markdown, "By attribute")[0] == [
+        "Attribute", "Constant", "org", "org+seg", "Difference", "Difference in AP",
+    ]  # fmt: skip
+    assert "too few seeds" not in markdown
+    assert table_of(markdown, "Broken rules")[0] == ["Rule", "org", "org+seg"]
+    for text in (markdown, page.read_text(encoding="utf-8"), page.with_name("figure-8a.faint.svg").read_text()):
+        assert "of 3 seeds." not in text
+        assert "corr" not in text
+
+
+def test_of_what_a_condition_asks_for_what_is_lacking_is_still_said(tmp_path):
+    few = [made.trial(v, s, "few", omega=0.8) for v in VARIANTS[2:] for s in (0, 1)]
+    few += [made.trial(f"{FULL}@0", 0, "few", omega=0.0)]
+    asked = {"few": Asked(variants=VARIANTS[1:], omegas=(0.0, 0.2))}
+    (condition,) = conditions(few, (0, 1), asked)
+    assert ablation_notes.unfinished(condition) == [
+        "few: org+seg has 0 of 2 seeds.",
+        f"few: {FULL} at ω = 0 has 1 of 2 seeds.",
+        f"few: {FULL} at ω = 0.2 has 0 of 2 seeds.",
+    ]
+    assert condition.pairs == (*pairwise(VARIANTS[1:]), ("org+seg", FULL))
+    (early,) = conditions([t for t in few if t.base == t.variant], (0, 1), asked)
+    assert "few: there is no sweep of ω yet." in ablation_notes.unfinished(early)
+
+
+def test_what_is_run_is_listed_asked_for_or_not():
+    trials = [made.trial(v, 0) for v in ("mine", "org+seg", FULL)]
+    (condition,) = conditions(trials, asked={"standard": Asked(variants=("org", "org+seg"))})
+    assert condition.variants == ("org", "org+seg", FULL, "mine")
+
+
+@pytest.mark.parametrize(("variants", "seen"), [((), []), (("org",), ["org"])])
+def test_a_condition_without_two_variants_compares_nothing(tmp_path, variants, seen):
+    trials = [made.trial(v, 0) for v in (*variants, f"{FULL}@0.2")]
+    asked = {"standard": Asked(variants=variants, omegas=(0.2,)).model_dump(mode="json")}
+    page = ablation.write_ablation(made.written(tmp_path, trials, conditions=asked))
+    markdown = page.with_name("ablation.md").read_text(encoding="utf-8")
+    assert "### What each part gives" not in markdown
+    assert table_of(markdown, "By attribute")[0] == ["Attribute", "Constant", *seen]
 
 
 def test_hostile_names_stay_text(tmp_path):

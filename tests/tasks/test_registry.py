@@ -1,12 +1,13 @@
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import prompts
 from harness.errors import ConfigError, DataError, UnknownNameError
-from harness.records import ImageRef, Sample
 from tasks import datasets, registry
 from tasks.labels import SPACE_NAMES, label_space
 from tasks.parse import parse
@@ -33,7 +34,9 @@ def test_tasks_and_questions():
         ),
         "expr": ("expw", "raf-db"),
     } == TASKS
-    assert sorted(QUESTIONS) == sorted(SPACE_NAMES)
+    assert {space for asked in QUESTIONS.values() for space in (asked.space, *asked.spaces.values())} == set(
+        SPACE_NAMES
+    )
     assert {question.dataset for question in QUESTIONS.values()} == set(datasets.LOADERS)
 
 
@@ -93,22 +96,25 @@ def test_a_subset_depends_on_the_seed_alone_and_grows_with_the_limit(raf):
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=60), st.integers(1, 60), st.integers(0, 3))
 @settings(max_examples=50)
 def test_strata_law(labels, limit, seed):
-    found = [Sample(id=str(index), image=ImageRef(path="x"), gold=label) for index, label in enumerate(labels)]
-    chosen = registry._subset(found, limit, seed)
-    assert len(chosen) == min(limit, len(found))
+    strata = np.array(["abc".index(label) for label in labels], dtype=np.int8)
+    chosen = registry._subset(map(str, range(len(labels))), strata, limit, seed).tolist()
+    assert len(chosen) == min(limit, len(labels))
+    assert chosen == sorted(set(chosen))
     for label, size in Counter(labels).items():
-        share = size * len(chosen) / len(found)
+        share = size * len(chosen) / len(labels)
         # Each class is cut at the same height, half a place off at most; the height is three halves off in all.
-        assert abs(sum(sample.gold == label for sample in chosen) - share) <= 0.5 + 1.5 * size / len(found) + 1
+        assert abs(sum(labels[place] == label for place in chosen) - share) <= 0.5 + 1.5 * size / len(labels) + 1
 
 
 def test_one_reading_serves_all_questions_of_a_dataset(tmp_path, monkeypatch):
     folder = tmp_path / "fairface"
     (folder / "val").mkdir(parents=True)
     (folder / "fairface_label_val.csv").write_text("file,age,gender,race\nval/1.jpg,0-2,Male,White\n")
+    monkeypatch.setenv("FACE_HARNESS_CACHE", str(tmp_path / "cache"))
     read = []
     real = datasets.LOADERS["fairface"]
-    monkeypatch.setitem(datasets.LOADERS, "fairface", lambda root, split: read.append(root) or real(root, split))
+    counting = replace(real, scan=lambda root, *rest: read.append(root) or real.scan(root, *rest))
+    monkeypatch.setitem(datasets.LOADERS, "fairface", counting)
     golds = [samples(f"fairface.{name}", tmp_path).samples[0].gold for name in ("age", "gender", "race")]
     assert golds == ["0-2", "Male", "White"]
     assert len(read) == 1

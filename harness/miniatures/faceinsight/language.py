@@ -102,8 +102,7 @@ class Teacher:
         return slots
 
     def _answer(self, space: str, present_K: Bools) -> list[Position]:
-        columns = self.labels.columns(space)
-        text = answer(space, tuple(label for label, column in columns.items() if present_K[column]))
+        text = answer(space, self.labels.held(space, present_K))
         if label_space(space).kind == "attributes" and "\n" in text:
             return []
         tokens = [*self.tokenizer.encode(" " + text, add_special_tokens=False), self.tokenizer.eos_token_id]

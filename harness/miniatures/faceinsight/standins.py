@@ -107,14 +107,13 @@ class StandIns:
         tokenizer.save_pretrained(folder)
 
     def _answers(self) -> list[str]:
-        found = []
-        for row in range(0, len(self.faces), ANSWERS_FROM):
-            for space in sorted(self.faces.joint.spaces):
-                columns = self.faces.joint.columns(space)
-                if self.faces.mask_NK[row, list(columns.values())].any():
-                    held = tuple(label for label, column in columns.items() if self.faces.labels_NK[row, column])
-                    found += [" " + answer(space, held)] if held else []
-        return found
+        joint, present_NK = self.faces.joint, self.faces.labels_NK & self.faces.mask_NK
+        return [
+            " " + answer(space, held)
+            for row in range(0, len(self.faces), ANSWERS_FROM)
+            for space in sorted(joint.spaces)
+            if (held := joint.held(space, present_NK[row]))
+        ]
 
     def _face(self, folder: Path) -> None:
         """A CLIP of faces and statements."""

@@ -19,3 +19,11 @@ def write(tmp_path: Path) -> Write:
         return tmp_path
 
     return put
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, so that indexes of these few files do not pile up in the user's."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FACE_HARNESS_CACHE", str(folder))
+    return folder

@@ -1,8 +1,12 @@
+from functools import partial
+
 import pytest
 
 from harness.errors import DataError
-from tasks.datasets.expw import load
+from tasks import datasets
 from tasks.datasets.split import hash_split
+
+load = partial(datasets.load, "expw")
 
 NAMES = [f"angry_actor_{number}.jpg" for number in range(40)]
 SCENE = next(name for name in NAMES if hash_split(name) == "test")
@@ -16,7 +20,7 @@ def layout(write, *rows, file="label/label.lst", images="image/origin", end="\n"
 
 def test_boxes_are_top_left_right_bottom(write):
     root = layout(write, f"{SCENE} 0 10 20 60 50 54.3 3", f"{SCENE} 4 1 2 30 31 1.5 0")
-    first, second = load(root, "test").faces
+    first, second = load(root, "test")
     assert (first.id, first.image.path) == (f"{SCENE}#0", root / "image/origin" / SCENE)
     assert first.image.box == (20, 10, 60, 50)
     assert (first.labels, second.labels) == ({"expw": "happy"}, {"expw": "angry"})
@@ -24,13 +28,13 @@ def test_boxes_are_top_left_right_bottom(write):
 
 
 def test_boxes_are_clamped(write):
-    (face,) = load(layout(write, f"{SCENE} 0 -5 -7 60 50 54.3 3"), "test").faces
+    (face,) = load(layout(write, f"{SCENE} 0 -5 -7 60 50 54.3 3"), "test")
     assert face.image.box == (0, 0, 60, 50)
 
 
 @pytest.mark.parametrize("code", range(7))
 def test_codes(write, code):
-    (face,) = load(layout(write, f"{SCENE} 0 1 2 60 50 54.3 {code}"), "test").faces
+    (face,) = load(layout(write, f"{SCENE} 0 1 2 60 50 54.3 {code}"), "test")
     assert face.labels["expw"] == ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"][code]
 
 
@@ -38,13 +42,13 @@ def test_codes(write, code):
 @pytest.mark.parametrize("images", ["image/origin", "origin", "data/image/origin", "images"])
 def test_layouts(write, file, images):
     root = layout(write, f"{SCENE} 0 1 2 60 50 54.3 3", file=file, images=images, end="\r\n")
-    assert load(root, "test").faces[0].image.path == root / images / SCENE
+    assert load(root, "test")[0].image.path == root / images / SCENE
 
 
 def test_the_faces_of_a_photograph_stay_together(write):
     root = layout(write, *(f"{name} {face} 1 2 60 50 54.3 3" for name in (SCENE, OTHER) for face in (0, 1)))
-    assert [face.id for face in load(root, "test").faces] == [f"{SCENE}#0", f"{SCENE}#1"]
-    assert [face.id for face in load(root, "train").faces] == [f"{OTHER}#0", f"{OTHER}#1"]
+    assert [face.id for face in load(root, "test")] == [f"{SCENE}#0", f"{SCENE}#1"]
+    assert [face.id for face in load(root, "train")] == [f"{OTHER}#0", f"{OTHER}#1"]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,13 @@
+from functools import partial
+
 import pytest
+from PIL import Image
 
 from harness.errors import DataError, UnknownNameError
-from tasks.datasets.fairface import load
+from tasks import datasets
+from tasks.datasets import DataOptions
+
+load = partial(datasets.load, "fairface")
 
 HEAD = "file,age,gender,race,service_test"
 ROWS = ("val/1.jpg,3-9,Male,East Asian,False", "val/2.jpg,more than 70,Female,Latino_Hispanic,True")
@@ -15,7 +21,7 @@ def layout(write, *rows, end="\n", images="val"):
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_labels_and_groups(write, end):
     root = layout(write, end=end)
-    first, second = load(root, "test").faces
+    first, second = load(root, "test")
     assert (first.id, first.image.path) == ("val/1.jpg", root / "val/1.jpg")
     assert first.labels == {"fairface.age": "3-9", "fairface.gender": "Male", "fairface.race": "East Asian"}
     assert second.group == {"age": "more than 70", "gender": "Female", "race": "Latino_Hispanic"}
@@ -26,26 +32,45 @@ def test_labels_and_groups(write, end):
     [("9-Mar", "3-9"), ("3-Sep", "3-9"), ("Mar-09", "3-9"), ("19-Oct", "10-19"), ("Oct-19", "10-19")],
 )
 def test_ages_damaged_by_a_spreadsheet_are_repaired(write, damaged, age):
-    (face,) = load(layout(write, f"val/1.jpg,{damaged},Male,White,TRUE"), "test").faces
-    assert face.labels["fairface.age"] == face.group["age"] == age
+    faces = load(layout(write, f"val/1.jpg,{damaged},Male,White,TRUE"), "test")
+    assert faces[0].labels["fairface.age"] == faces[0].group["age"] == age
+    assert faces.tally.repaired == {"age that a spreadsheet took for a date": 1}
 
 
 @pytest.mark.parametrize("prefix", ["fairface/", "/data/fairface/", "./"])
 def test_path_prefixes_are_ignored(write, prefix):
-    (face,) = load(layout(write, f"{prefix}val/1.jpg,0-2,Male,White,False"), "test").faces
+    (face,) = load(layout(write, f"{prefix}val/1.jpg,0-2,Male,White,False"), "test")
     assert face.id == "val/1.jpg"
 
 
-@pytest.mark.parametrize("folder", ["fairface-img-margin025-trainval", "fairface-img-margin125-trainval"])
-def test_folders_of_the_archives(write, folder):
+def padded(padding):
+    return DataOptions.model_validate({"fairface": {"padding": padding}})
+
+
+@pytest.mark.parametrize(("number", "padding"), [("025", "0.25"), ("125", "1.25")])
+@pytest.mark.parametrize("folder", ["fairface-img-margin{}-trainval", "margin{}"])
+def test_folders_of_the_archives(write, folder, number, padding):
+    folder = folder.format(number)
     root = layout(write, images=f"{folder}/val")
-    assert load(root, "test").faces[0].image.path == root / folder / "val/1.jpg"
+    assert load(root, "test", padded(padding))[0].image.path == root / folder / "val/1.jpg"
+    other = "1.25" if padding == "0.25" else "0.25"
+    with pytest.raises(DataError, match=f"{folder}/val/ is there: set datasets.fairface.padding to {padding}"):
+        load(root, "test", padded(other))
+
+
+@pytest.mark.parametrize(("width", "padding", "other"), [(224, "0.25", "1.25"), (448, "1.25", "0.25")])
+def test_pictures_of_the_other_padding_under_the_same_names_are_met(write, tmp_path, width, padding, other):
+    root = layout(write)
+    Image.new("RGB", (width, width)).save(tmp_path / "val/1.jpg")
+    assert len(load(root, "test", padded(padding))) == 2
+    with pytest.raises(DataError, match=f"{width} pixels wide.*padding {padding}, .* set datasets.fairface.padding"):
+        load(root, "test", padded(other))
 
 
 def test_train_is_its_own_file(write):
     write("train/1.jpg")
     root = write("fairface_label_train.csv", f"{HEAD}\ntrain/1.jpg,20-29,Female,Black,False")
-    assert [face.id for face in load(root, "train").faces] == ["train/1.jpg"]
+    assert [face.id for face in load(root, "train")] == ["train/1.jpg"]
 
 
 @pytest.mark.parametrize(

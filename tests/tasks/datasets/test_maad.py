@@ -1,8 +1,12 @@
+from functools import partial
+
 import pytest
 
 from harness.errors import DataError, UnknownNameError
-from tasks.datasets.maad import load
+from tasks import datasets
 from tasks.labels import label_space
+
+load = partial(datasets.load, "maad")
 
 NAMES = label_space("maad").labels
 
@@ -25,19 +29,19 @@ def layout(write, rows=ROWS, file="MAAD_Face.csv", end="\n", head=HEAD):
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_all_spellings_and_line_ends(write, file, end):
     faces = load(layout(write, file=file, end=end), "test")
-    assert [face.id for face in faces.faces] == ["n000001/0001_01.jpg", "n000001/0002_01.jpg"]
+    assert [face.id for face in faces] == ["n000001/0001_01.jpg", "n000001/0002_01.jpg"]
     assert (faces.tally.kept, faces.tally.dropped) == (2, {})
 
 
 def test_undefined_cells_are_absent(write):
-    first, second = load(layout(write), "test").faces
+    first, second = load(layout(write), "test")
     assert first.labels["maad"] == {name: name == "Male" for name in NAMES if name != "Young"}
     assert second.labels["maad"] == {name: name == "Young" for name in NAMES}
 
 
 def test_the_folder_decides_the_split(write):
     root = layout(write)
-    (face,) = load(root, "train").faces
+    (face,) = load(root, "train")
     assert face.image.path == root / "train/n000002/0001_01.jpg"
 
 
@@ -49,7 +53,7 @@ def test_identities_without_a_folder_are_counted(write):
 def test_columns_are_read_by_name(write):
     name, *rest = ROWS[2].split(",")
     head = ",".join(["Filename", *NAMES[::-1], "Identity"])
-    (face,) = load(layout(write, [",".join([name, *rest[::-1]])], head=head), "test").faces
+    (face,) = load(layout(write, [",".join([name, *rest[::-1]])], head=head), "test")
     assert face.labels["maad"] == {name: name == "Young" for name in NAMES}
 
 

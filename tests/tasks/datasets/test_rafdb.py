@@ -1,7 +1,11 @@
+from functools import partial
+
 import pytest
 
 from harness.errors import DataError
-from tasks.datasets.rafdb import load
+from tasks import datasets
+
+load = partial(datasets.load, "raf-db")
 
 WORDS = ["surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"]
 ROWS = ("train_00001.jpg 5", "test_0001.jpg 4", "test_0002.jpg 7")
@@ -18,31 +22,31 @@ def layout(
 @pytest.mark.parametrize("name", ["list_patition_label.txt", "list_partition_label.txt"])
 def test_both_spellings(write, up, name):
     root = layout(write, file=up + name)
-    first, second = load(root, "test").faces
+    first, second = load(root, "test")
     assert (first.id, first.labels) == ("test_0001.jpg", {"raf-db": "happy"})
     assert first.image.path == root / "basic/Image/aligned/test_0001_aligned.jpg"
     assert (second.id, second.labels) == ("test_0002.jpg", {"raf-db": "neutral"})
 
 
 def test_the_prefix_is_the_split(write):
-    assert [face.id for face in load(layout(write), "train").faces] == ["train_00001.jpg"]
+    assert [face.id for face in load(layout(write), "train")] == ["train_00001.jpg"]
 
 
 def test_original_pictures_where_none_is_aligned(write):
     root = layout(write, image="basic/Image/original/test_0001.jpg")
-    assert load(root, "test").faces[0].image.path == root / "basic/Image/original/test_0001.jpg"
+    assert load(root, "test")[0].image.path == root / "basic/Image/original/test_0001.jpg"
 
 
 @pytest.mark.parametrize("code", range(1, 8))
 def test_codes(write, code):
-    (face,) = load(layout(write, f"test_0001.jpg {code}"), "test").faces
+    (face,) = load(layout(write, f"test_0001.jpg {code}"), "test")
     assert face.labels["raf-db"] == WORDS[code - 1]
 
 
 def test_folders_by_class(write):
     write("DATASET/test/4/test_0001_aligned.jpg")
     root = write("test_labels.csv", "image,label\r\ntest_0001_aligned.jpg,4\r\n")
-    (face,) = load(root, "test").faces
+    (face,) = load(root, "test")
     assert (face.id, face.labels) == ("test_0001.jpg", {"raf-db": "happy"})
     assert face.image.path.exists()
 

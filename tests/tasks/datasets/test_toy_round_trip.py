@@ -3,7 +3,7 @@
 import pytest
 
 from harness.images import read
-from tasks.datasets import LOADERS
+from tasks.datasets import LOADERS, load
 from tasks.registry import QUESTIONS, samples
 from tasks.toy import gold, write_toy
 from tasks.toy.layouts import FAIRFACE_AGES, utk_stamp
@@ -41,8 +41,8 @@ def in_drawn_order(dataset, split, faces):
 
 @pytest.mark.parametrize(("dataset", "split"), CASES)
 def test_labels_read_are_labels_drawn(toy, dataset, split):
-    loaded = LOADERS[dataset](toy / dataset, split)
-    faces = in_drawn_order(dataset, split, loaded.faces)
+    loaded = load(dataset, toy / dataset, split)
+    faces = in_drawn_order(dataset, split, loaded)
     assert [face.labels for face in faces] == [drawn(dataset, split, index) for index in range(SIZES[split])]
     assert (loaded.tally.kept, loaded.tally.dropped) == (SIZES[split], {})
     assert len({face.id for face in faces}) == SIZES[split]
@@ -50,7 +50,7 @@ def test_labels_read_are_labels_drawn(toy, dataset, split):
 
 @pytest.mark.parametrize("dataset", LOADERS)
 def test_every_picture_is_there(toy, dataset):
-    faces = LOADERS[dataset](toy / dataset, "test").faces
+    faces = load(dataset, toy / dataset, "test")
     sizes = [read(face.image).size for face in faces]
     assert all(min(size) > 40 for size in sizes)
     if dataset == "expw":

@@ -1,10 +1,19 @@
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import DataError
+from tasks import datasets
+from tasks.datasets import DataOptions
 from tasks.datasets.split import hash_split
-from tasks.datasets.utkface import decade, load
+from tasks.datasets.utkface import age_label
+from tasks.labels import label_space
+from tasks.registry import question
+
+load = partial(datasets.load, "utkface")
+WILD = DataOptions.model_validate({"utkface": {"images": "wild"}})
 
 STAMPS = [f"201701161745251{number:02d}" for number in range(40)]
 TEST = next(stamp for stamp in STAMPS if hash_split(stamp) == "test")
@@ -12,7 +21,7 @@ TRAIN = next(stamp for stamp in STAMPS if hash_split(stamp) == "train")
 
 
 def only(root, split="test"):
-    (face,) = load(root, split).faces
+    (face,) = load(root, split)
     return face
 
 
@@ -55,18 +64,31 @@ def test_splits_part_by_stamp(write):
 def test_the_parts_in_the_wild_are_one_set(write):
     write(f"part1/1_0_0_{TEST}.jpg")
     root = write(f"part3/1_0_0_{TEST}.jpg")
-    assert [face.id for face in load(root, "test").faces] == [f"part1/1_0_0_{TEST}.jpg", f"part3/1_0_0_{TEST}.jpg"]
+    assert [face.id for face in load(root, "test", WILD)] == [f"part1/1_0_0_{TEST}.jpg", f"part3/1_0_0_{TEST}.jpg"]
+    with pytest.raises(DataError, match="part1/ holds the photographs in the wild: set"):
+        load(root, "test")
+
+
+def test_ages_in_the_bins_of_fairface(write):
+    options = DataOptions.model_validate({"utkface": {"ages": "fairface"}})
+    (face,) = load(write(f"UTKFace/5_1_4_{TEST}.jpg"), "test", options)
+    assert face.labels == {"fairface.age": "3-9", "utkface.gender": "Female", "utkface.race": "Others"}
+    assert face.group["age"] == "3-9"
+    asked = question("utkface.age").under(options)
+    assert (asked.name, asked.space) == ("utkface.age", "fairface.age")
+    assert asked.labels()[-1] == "more than 70"
 
 
 def test_missing_folder(tmp_path):
-    with pytest.raises(DataError, match=r"none of UTKFace, part1.*susanqq"):
+    with pytest.raises(DataError, match=r"none of UTKFace.*susanqq"):
         load(tmp_path, "test")
 
 
-@given(st.integers(0, 116))
-def test_a_decade_contains_its_age(age):
-    label = decade(age)
-    first, last = (70, 116) if label == "70+" else map(int, label.split("-"))
+@pytest.mark.parametrize("space", ["utkface.age", "fairface.age"])
+@given(age=st.integers(0, 116))
+def test_an_age_lies_within_the_bounds_of_its_label(space, age):
+    bounds = dict(zip(label_space(space).labels, label_space(space).bounds, strict=True))
+    first, last = bounds[age_label(space, age)]
     assert first <= age <= last
 
 

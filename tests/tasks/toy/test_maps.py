@@ -8,7 +8,7 @@ import pytest
 from harness import maps
 from harness.errors import ConfigError
 from harness.images import read
-from tasks.datasets import LOADERS
+from tasks import datasets
 from tasks.toy import ALL, MAKER, write_toy
 from tasks.toy.segments import ID
 
@@ -21,7 +21,7 @@ def root(tmp_path_factory):
 
 
 def faces(root, dataset, split="test"):
-    return LOADERS[dataset](root / dataset, split).faces
+    return datasets.load(dataset, root / dataset, split)
 
 
 def map_of(root, face):
@@ -73,7 +73,7 @@ def test_maps_lie_on_their_pictures(root, dataset):
 
 def test_hats_glasses_and_hair_are_in_the_maps_the_labels_say(root):
     names = {"Wearing_Hat": "hat", "Eyeglasses": "eyeg", "Mouth_Slightly_Open": "imouth"}
-    for face in faces(root, "celeba") + faces(root, "celeba", "train"):
+    for face in [*faces(root, "celeba"), *faces(root, "celeba", "train")]:
         there = set(np.unique(map_of(root, face)))
         for label, name in names.items():
             assert face.labels["celeba"][label] == (ID[name] in there)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import DataError, UnknownNameError
-from tasks.datasets import celeba, expw, fairface, maad, rafdb, utkface
+from tasks import datasets
 from tasks.datasets.split import hash_split
 from tasks.labels import label_space
 from tasks.toy import ALL, gold, layouts, write_toy
@@ -17,7 +17,6 @@ from tasks.toy.scenes import faces_in, scenes_of
 from tasks.toy.traits import sample
 
 TEST, TRAIN, SEED = 11, 14, 5
-LOADERS = {"celeba": celeba, "maad": maad, "fairface": fairface, "utkface": utkface, "expw": expw, "raf-db": rafdb}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +90,7 @@ def test_unknown_dataset(tmp_path):
 @pytest.mark.parametrize("dataset", ALL)
 def test_loaders_read_all_of_it(root, dataset):
     for split, wanted in (("train", TRAIN), ("test", TEST)):
-        tally = LOADERS[dataset].load(root / dataset, split).tally
+        tally = datasets.load(dataset, root / dataset, split).tally
         assert tally.kept == wanted
         assert not tally.dropped
 
@@ -99,7 +98,7 @@ def test_loaders_read_all_of_it(root, dataset):
 @pytest.mark.parametrize("dataset", ALL)
 def test_loaders_read_the_labels_that_were_drawn(root, dataset):
     for split in ("train", "test"):
-        faces = LOADERS[dataset].load(root / dataset, split).faces
+        faces = datasets.load(dataset, root / dataset, split)
         told = [face.labels for face in faces]
         assert sorted(map(repr, told)) == sorted(map(repr, (expected(dataset, split, i) for i in range(len(faces)))))
 

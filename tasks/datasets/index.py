@@ -1,0 +1,184 @@
+"""The index of a dataset: its label files read once, as an Arrow file in the cache that later runs map into memory.
+
+    CACHE/index/<dataset>-<key>.arrow    the faces of all splits, see faces.py
+    CACHE/index/<dataset>-<key>.json     what they were made from, and the tally
+
+The key stands for the folder and the user's choices. The index is made anew when a label file, a listed folder, a list
+of splits or the code of the loaders has changed; pictures are never looked at.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from filelock import FileLock
+from pyarrow import ipc
+
+from harness.errors import ConfigError, DataError
+from harness.places import cache_folder
+from tasks.datasets.base import SPLITS, Count, Tally
+from tasks.datasets.faces import Faces
+from tasks.datasets.lists import SplitList
+from tasks.datasets.options import DataOptions
+from tasks.datasets.pack import schema
+from tasks.datasets.sources import Source
+from tasks.labels import FOLDER as SPACES
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a dataset's faces are labelled with, under some choices of the user."""
+
+    spaces: tuple[str, ...]
+    groups: dict[str, str] = field(default_factory=dict)
+    """Column to group scores by -> the space whose label it is."""
+    boxed: bool = False
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How one dataset is read."""
+
+    name: str
+    source: Source
+    columns: Callable[[DataOptions], Columns]
+    inputs: Callable[[Path, DataOptions], Iterable[Path]]
+    """The label files, and the folders whose names are read, that the faces are made from."""
+    scan: Callable[[Path, DataOptions, Count], Iterator[pa.RecordBatch]]
+    """The faces of all splits that are there, in the order of the label files; counts what it leaves out."""
+
+    def index(self, folder: Path, options: DataOptions) -> "Index":
+        """The index of the dataset in this folder, from the cache where it still holds.
+
+        Raises:
+            DataError: a file is missing, cut off or holds an impossible value.
+            ConfigError: the list of splits cannot be read, or the cache cannot be written.
+        """
+        chosen = options.of(self.name)
+        state = _digest([_code(), *map(_state, self.inputs(folder, options)), *map(_state, _listed(chosen.split))])
+        key = _digest([str(folder.resolve()), chosen.model_dump_json()])[:16]
+        file = _cache() / f"{self.name}-{key}.arrow"
+        note = _note(file, state)
+        if note is None:
+            with FileLock(file.with_suffix(".lock")):
+                note = _note(file, state) or self._write(folder, options, file, state)
+        return Index(self, folder, self.columns(options), file, note)
+
+    def _write(self, folder: Path, options: DataOptions, file: Path, state: str) -> dict[str, Any]:
+        count, columns = Count(), self.columns(options)
+        split_file = options.of(self.name).split
+        blocks = self.scan(folder, options, count)
+        listed = SplitList(split_file) if split_file else None
+        _write_blocks(listed.apply(blocks, count) if listed else blocks, schema(columns.spaces, columns.boxed), file)
+        note = {
+            "state": state,
+            "dropped": dict(count.dropped),
+            "repaired": dict(count.repaired),
+            "absent": {} if listed else count.absent,
+            "splits": list(SPLITS if listed else self.source.splits),
+        }
+        _replace(file.with_suffix(".json"), json.dumps(note).encode())
+        return note
+
+
+class Index:
+    """The faces of a dataset, on disk."""
+
+    def __init__(self, loader: Loader, folder: Path, columns: Columns, file: Path, note: dict[str, Any]) -> None:
+        self.source = loader.source
+        self.folder = folder
+        self.columns = columns
+        self.splits: tuple[str, ...] = tuple(note["splits"])
+        self.absent: dict[str, str] = note["absent"]
+        """Split -> why it cannot be read."""
+        self._note = note
+        self._table = ipc.open_file(pa.memory_map(str(file))).read_all()
+        self._split = self._table.column("split").to_numpy()
+
+    def __len__(self) -> int:
+        """The faces of all splits."""
+        return int(self._table.num_rows)
+
+    def faces(self, split: str | None = None) -> Faces:
+        """The faces of one split, or of all.
+
+        Raises:
+            DataError: the files of this split are not there.
+        """
+        if split in self.absent:
+            raise DataError(self.absent[split])
+        places = np.arange(len(self)) if split is None else np.flatnonzero(self._split == SPLITS.index(split))
+        tally = Tally(kept=len(places), dropped=self._note["dropped"], repaired=self._note["repaired"])
+        return Faces(self.folder, self._table, places, self.columns.spaces, self.columns.groups, tally)
+
+
+def _write_blocks(blocks: Iterator[pa.RecordBatch], columns: pa.Schema, file: Path) -> None:
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".arrow", delete=False) as draft:
+        try:
+            with ipc.new_file(draft, columns) as writer:
+                for block in blocks:
+                    writer.write_batch(block)
+        except BaseException:
+            os.unlink(draft.name)
+            raise
+    os.replace(draft.name, file)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as draft:
+        draft.write(content)
+    os.replace(draft.name, file)
+
+
+def _note(file: Path, state: str) -> dict[str, Any] | None:
+    """What is known of an index that is there and still holds."""
+    try:
+        note = json.loads(file.with_suffix(".json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) and note.get("state") == state and file.exists() else None
+
+
+def _cache() -> Path:
+    folder = cache_folder() / "index"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"the cache {folder} cannot be written: {error.strerror}. Name another with FACE_HARNESS_CACHE."
+        ) from error
+    return folder
+
+
+def _listed(file: Path | None) -> list[Path]:
+    return [file] if file is not None else []
+
+
+def _state(path: Path) -> str:
+    """What changes with a file, or with the names in a folder."""
+    try:
+        if path.is_dir():
+            return f"{path}:{_digest(sorted(os.listdir(path)))}"
+        found = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return f"{path}:{found.st_size}:{found.st_mtime_ns}"
+
+
+@cache
+def _code() -> str:
+    """What the loaders and their label spaces are, so that nobody has to remember to raise a version."""
+    files = [*Path(__file__).parent.glob("*.py"), *SPACES.glob("*.toml")]
+    return _digest([file.read_text(encoding="utf-8") for file in sorted(files)])
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
