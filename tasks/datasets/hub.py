@@ -16,9 +16,10 @@ from filelock import FileLock, Timeout
 from harness.errors import ConfigError, DataError
 from tasks.datasets.codes import Words
 from tasks.datasets.layouts import LAYOUTS
-from tasks.datasets.mirrors import Mirror, Wish, choose, licence
+from tasks.datasets.mirrors import Wish, choose, licence
 from tasks.datasets.pictures import HIDDEN, Pictures
 from tasks.datasets.provenance import PROVENANCE, Fetched, SplitFetched, read_provenance
+from tasks.datasets.sources import SOURCES
 from tasks.datasets.stream import Opened, open_mirror
 from tasks.datasets.writing import Item, Layout
 
@@ -44,16 +45,14 @@ def fetch(wish: Wish, data: Path, tell: Tell) -> Fetched:
     if note:
         tell(note)
     opened = open_mirror(mirror)
-    tell(f"{mirror.repo}, commit {opened.commit or 'unknown'}: " + _assignment(mirror))
+    tell(f"{mirror.repo}, commit {opened.commit or 'unknown'}: {mirror.words}")
     return _Folder(data / mirror.dataset, opened, note).fill(tell)
 
 
-def _assignment(mirror: Mirror) -> str:
-    named = LAYOUTS[mirror.dataset].named
-    splits = [f"{hub} becomes {ours}" for hub, ours in mirror.splits.items()]
-    return ", ".join(
-        [*splits, *(f"{role} is column {name}" for role, name in mirror.columns.items() if role not in named)]
-    )
+def _makers_count(dataset: str, ours: str, split: SplitFetched) -> str:
+    """What is to be said of a copy that is not whole."""
+    published = SOURCES[dataset].published.get(ours)
+    return "" if published in (None, split.rows) else f"; its makers have {published} faces"
 
 
 class _Folder:
@@ -120,7 +119,7 @@ class _Folder:
         pictures.before_change = withdraw
         split = self._stream(ours, split, pictures, tell)
         self._annotate()
-        tell(f"{ours}: {split.summary}")
+        tell(f"{ours}: {split.summary}{_makers_count(self._mirror.dataset, ours, split)}")
         return self._state(about, ours, split)
 
     def _stream(self, ours: str, split: SplitFetched, pictures: Pictures, tell: Tell) -> SplitFetched:
@@ -155,7 +154,7 @@ class _Folder:
                     continue
                 where = f"{self._mirror.repo}, split {split}, row {row}"
                 words = {role: read.read(raw.values[role], where) for role, read in self._words.items()}
-                yield number, Item(where, ours, number, raw.image, raw.path, raw.values | words)
+                yield number, Item(where, ours, number, raw.image, raw.path, raw.values | words, self._mirror.config)
 
     def _annotate(self) -> None:
         rows = {split: self._rows(split) for split in self._layout.splits}

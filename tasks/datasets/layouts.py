@@ -5,10 +5,11 @@ The loaders read what is written here as they read the authors' own archives, so
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 
 from harness.errors import DataError
+from tasks.datasets.sources import SOURCES
 from tasks.datasets.writing import (
     Item,
     Layout,
@@ -25,8 +26,9 @@ from tasks.datasets.writing import (
 )
 from tasks.labels import label_space
 
-_CELEBA_STARTS = {"train": 0, "val": 162_770, "test": 182_637, "": 202_599}
-"""How many pictures the official order has before each split."""
+_CELEBA_SIZES = SOURCES["celeba"].published
+_FAIRFACE_FOLDERS = {"0.25": "fairface-img-margin025-trainval/", "1.25": "fairface-img-margin125-trainval/"}
+"""Padding -> folder; the names in both are the same."""
 _UTK_GENDERS = ("Male", "Female")
 _UTK_RACES = ("White", "Black", "Asian", "Indian", "Others")
 _EXPW_CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -41,14 +43,13 @@ def _place_celeba(item: Item) -> Placed:
 
 
 def _celeba_number(item: Item) -> str:
-    splits = list(_CELEBA_STARTS)
-    number = _CELEBA_STARTS[item.split] + item.number
-    if number > _CELEBA_STARTS[splits[splits.index(item.split) + 1]]:
+    before = takewhile(lambda split: split != item.split, LAYOUTS["celeba"].splits)
+    if item.number > _CELEBA_SIZES[item.split]:
         raise DataError(
             f"{item.where}: CelebA's {item.split} has no picture number {item.number}, so the rows are not in the "
             "official order. Name the column of file names: --column file=COLUMN."
         )
-    return f"{number:06d}.jpg"
+    return f"{sum(_CELEBA_SIZES[split] for split in before) + item.number:06d}.jpg"
 
 
 def _sign(item: Item, role: str) -> int:
@@ -78,7 +79,7 @@ def _place_fairface(item: Item) -> Placed:
     cells = [name, *(item.values[role] for role in ("age", "gender", "race"))]
     if "service_test" in item.values:
         cells.append(str(item.values["service_test"] in (True, "True", "TRUE")))
-    return Placed(name, ",".join(cells))
+    return Placed(_FAIRFACE_FOLDERS.get(item.config or "", "") + name, ",".join(cells))
 
 
 def _annotate_fairface(root: Path, rows: Rows) -> None:

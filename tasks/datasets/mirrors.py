@@ -3,6 +3,7 @@
 Only complete mirrors with the authors' names are known; of any other copy nothing is guessed.
 """
 
+import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import Field
 from harness.errors import ConfigError, UnknownNameError
 from harness.records import Record
 from tasks.datasets.layouts import LAYOUTS
+from tasks.datasets.sources import SOURCES
 from tasks.datasets.writing import Layout
 
 HELP = "`python -m harness data fetch --help`"
@@ -55,6 +57,16 @@ class Mirror(Record):
     labels: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Role -> the names of its codes from 0; an empty name is a code that does not occur."""
 
+    @property
+    def words(self) -> str:
+        """The options that say the same of a copy of it under another name."""
+        same = {(role, role) for role in LAYOUTS[self.dataset].named}
+        pairs = [("config", self.config)] if self.config else []
+        pairs += [("split", f"{hub}={ours}") for hub, ours in self.splits.items()]
+        pairs += [("column", f"{role}={name}") for role, name in self.columns.items() if (role, name) not in same]
+        pairs += [("labels", f"{role}={','.join(names)}") for role, names in self.labels.items()]
+        return " ".join(f"--{option} {shlex.quote(value)}" for option, value in pairs)
+
 
 def licence(dataset: str) -> str:
     """What its authors ask of whoever uses the dataset.
@@ -63,7 +75,8 @@ def licence(dataset: str) -> str:
         UnknownNameError, ConfigError: nothing can be fetched under this name.
     """
     _check(dataset)
-    return str(_known()[dataset]["licence"])
+    source = SOURCES[dataset]
+    return f"{source.title} ({source.page}): {source.licence}."
 
 
 def choose(wish: Wish) -> Mirror:
@@ -74,7 +87,7 @@ def choose(wish: Wish) -> Mirror:
         ConfigError: something is missing, malformed or said twice.
     """
     _check(wish.dataset)
-    known = _known()[wish.dataset].get("mirror", {})
+    known = _known().get(wish.dataset, {})
     if wish.hub not in (None, known.get("repo")):
         known = {}
     repo = wish.hub or known.get("repo")

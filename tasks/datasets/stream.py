@@ -143,7 +143,8 @@ def _cure(mirror: Mirror, error: Exception) -> str:
         return "Give the folder that holds the parquet files or tar shards."
     return (
         "Check its name, the connection and HF_HUB_OFFLINE; a set behind a form needs `hf auth login`. Without a "
-        f"connection: `hf download {mirror.repo} --repo-type dataset --local-dir FOLDER` elsewhere, then --hub FOLDER."
+        f"connection: `hf download {mirror.repo} --repo-type dataset --local-dir FOLDER` elsewhere, then --hub FOLDER "
+        f"{mirror.words}."
     )
 
 

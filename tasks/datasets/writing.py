@@ -31,6 +31,8 @@ class Item(NamedTuple):
     """What the mirror calls the picture; it is not to be trusted."""
     values: dict[str, Any]
     """Role -> value."""
+    config: str | None = None
+    """The mirror's, which for FairFace is the padding."""
 
     def bad(self, role: str, wanted: str) -> DataError:
         """The error for an impossible value of a role."""

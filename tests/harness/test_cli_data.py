@@ -52,7 +52,8 @@ def test_fetch_tells_licence_counts_and_place_without_torch(hub: Path, tmp_path:
     assert done.stdout == f"raf-db: {tmp_path / 'faces' / 'raf-db'}\n"
     licence, _, tally = done.stderr.splitlines()
     assert "non-commercial research and education only" in licence
-    assert tally == "test: 3 rows, 2 pictures written, 0 already there, left out: 1 without a picture"
+    counts = "test: 3 rows, 2 pictures written, 0 already there, left out: 1 without a picture"
+    assert tally == f"{counts}; its makers have 3068 faces"
     labels = tmp_path / "faces/raf-db/basic/EmoLabel/list_patition_label.txt"
     assert labels.read_text() == "test_0001.jpg 4\ntest_0003.jpg 6\n"
 
@@ -65,6 +66,8 @@ def test_an_unreachable_hub_is_a_sentence(tmp_path: Path):
     assert sentence.startswith("error: flwrlabs/celeba cannot be read: ")
     assert "HF_HUB_OFFLINE" in sentence
     assert "hf download flwrlabs/celeba --repo-type dataset --local-dir FOLDER" in sentence
+    words = "--split train=train --split valid=val --split test=test --column image=image"
+    assert sentence.endswith(f"--hub FOLDER --config img_align+identity+attr {words}.")
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "faces").exists()
 

@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness.errors import ConfigError, DataError, HarnessError, UnknownNameError
-from tasks.datasets import LOADERS
+from tasks.datasets import DataOptions, load
 from tasks.datasets.base import Face
 from tasks.datasets.hub import fetch
 from tasks.datasets.mirrors import Wish, choose
+from tasks.datasets.options import FairFace
 from tasks.datasets.provenance import Fetched, read_provenance
 from tasks.datasets.stream import Opened
 from tasks.labels import label_space
@@ -58,7 +59,7 @@ def no_bars() -> None:
 
 def loaded(folder: Path, *splits: str) -> list[Face]:
     """What the project's own loader reads: the one place that knows how loaders are called."""
-    return [face for split in splits for face in LOADERS[folder.name](folder, split).faces]
+    return [face for split in splits for face in load(folder.name, folder, split)]
 
 
 def jpeg(number: int, size: tuple[int, int] = (8, 6), **options: Any) -> bytes:
@@ -183,6 +184,19 @@ def test_the_order_of_a_mirrors_codes_never_matters(tmp_path_factory: pytest.Tem
 def test_fairface_as_its_mirror_orders_it(tmp_path: Path):
     order = "East Asian,Indian,Black,White,Middle Eastern,Latino_Hispanic,Southeast Asian"
     check_fairface(tmp_path, tuple(order.split(",")))
+
+
+@pytest.mark.parametrize(("padding", "side"), [("0.25", 224), ("1.25", 448)])
+def test_both_paddings_of_fairface(tmp_path: Path, on_the_hub: dict[str, Path], padding: Any, side: int):
+    rows = fairface_rows(list(RACES))
+    rows["image"] = [jpeg(row, (side, side)) for row in range(7)]
+    on_the_hub["HuggingFaceM4/FairFace"] = mirror(tmp_path / "hub", rows, "validation")
+    bring(tmp_path, "fairface", None, "validation=test", config=padding)
+    options = DataOptions(fairface=FairFace(padding=padding))
+    faces = load("fairface", tmp_path / "data/fairface", "test", options)
+    assert [face.image.path.read_bytes() for face in faces] == rows["image"]
+    with pytest.raises(ConfigError, match="with another config"):
+        bring(tmp_path, "fairface", None, "validation=test", config="0.5")
 
 
 def test_fairface_of_words_and_files(tmp_path: Path):
