@@ -38,7 +38,13 @@ def fetch(
         typer.Option(metavar="ROLE=NAME,...", help="Names of codes from 0; leave empty what does not occur."),
     ] = None,
 ) -> None:
-    """Bring a dataset from a Hugging Face mirror into its official layout. The same command resumes."""
+    """Bring a dataset from a Hugging Face mirror into its official layout. The same command resumes.
+
+    CelebA and FairFace need no more than --data. Of other copies nothing is guessed: name --hub, --split and --column.
+
+    Roles of columns: image, and for celeba [file] and the attributes' names; fairface age, gender, race, [file];
+    utkface name, or age, gender, race; raf-db label, [file]; expw label, [name], [top, left, right, bottom].
+    """
     from tasks.datasets.hub import fetch as fetch_dataset
     from tasks.datasets.mirrors import Wish
 

@@ -16,6 +16,12 @@ _PICTURES = ("PIL.Image.Image", "binary", "large_binary", "string", "large_strin
 """Types of columns that can be read as pictures, beside bytes with a path."""
 
 
+_BATCH = 64
+"""Rows of a parquet file that are unpacked at once."""
+_BUFFER = 8 * 2**20
+"""Bytes of it that are asked for at once."""
+
+
 class Raw(NamedTuple):
     """One row as the mirror has it."""
 
@@ -84,6 +90,7 @@ def open_mirror(mirror: Mirror) -> Opened:
         from datasets import load_dataset_builder
 
         builder = load_dataset_builder(mirror.repo, mirror.config, revision=mirror.revision)
+        _in_small_steps(builder.config)
         splits = dict(builder.as_streaming_dataset())
         found = re.search(r"@([0-9a-f]{40})", builder.base_path or "")
     for split in mirror.splits:
@@ -91,6 +98,17 @@ def open_mirror(mirror: Mirror) -> Opened:
             raise UnknownNameError.of(f"split of {mirror.repo}", split, splits, _all_of(splits))
         _check_columns(mirror, split, splits[split].features)
     return Opened(mirror, splits, found[1] if found else None)
+
+
+def _in_small_steps(config: Any) -> None:
+    """Let parquet files be read a few megabytes at a time: by default a whole group of rows is held, often half a gigabyte."""
+    if hasattr(config, "fragment_scan_options"):
+        from pyarrow.dataset import ParquetFragmentScanOptions
+
+        config.batch_size = _BATCH
+        config.fragment_scan_options = ParquetFragmentScanOptions(
+            use_buffered_stream=True, buffer_size=_BUFFER, pre_buffer=False
+        )
 
 
 def _check_columns(mirror: Mirror, split: str, features: Any) -> None:
