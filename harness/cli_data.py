@@ -42,8 +42,9 @@ def fetch(
 
     CelebA and FairFace need no more than --data. Of other copies nothing is guessed: name --hub, --split and --column.
 
-    Roles of columns: image, and for celeba [file] and the attributes' names; fairface age, gender, race, [file];
-    utkface name, or age, gender, race; raf-db label, [file]; expw label, [name], [top, left, right, bottom].
+    Roles of columns, those in parentheses are optional: image, and for celeba the attributes' names (file); fairface
+    age, gender, race (file); utkface name, or age, gender, race; raf-db label (file); expw label (name, and top, left,
+    right, bottom).
     """
     from tasks.datasets.hub import fetch as fetch_dataset
     from tasks.datasets.mirrors import Wish

@@ -101,7 +101,7 @@ def open_mirror(mirror: Mirror) -> Opened:
 
 
 def _in_small_steps(config: Any) -> None:
-    """Let parquet files be read a few megabytes at a time: by default a whole group of rows is held, often half a gigabyte."""
+    """Let parquet files be read a few megabytes at a time: by default a group of rows is held, hundreds of them."""
     if hasattr(config, "fragment_scan_options"):
         from pyarrow.dataset import ParquetFragmentScanOptions
 
