@@ -13,8 +13,6 @@ from harness.cli_words import EXIT_FAILURES, Pairs, settled, words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
-
     from harness.records import Record
     from harness.settings import Settings
 
@@ -45,11 +43,12 @@ def check(
     found = settled(pairs, data=data).settings
     from harness.data.check import check as check_dataset
     from harness.data.show import show
+    from harness.terminal import terminal
     from tasks.datasets import SOURCES
 
     root = _root(found)
     checked = [check_dataset(name, root, found.datasets, decode) for name in words(datasets) or SOURCES]
-    _print_json(checked) if as_json else show(_console(), root, checked)
+    _print_json(checked) if as_json else show(terminal(), root, checked)
     if any(one.state != "found" for one in checked):
         raise typer.Exit(EXIT_FAILURES)
 
@@ -66,9 +65,10 @@ def stats(
     found = settled(pairs, data=data).settings
     from harness.data.stats import show_stats
     from harness.data.stats import stats as count
+    from harness.terminal import terminal
 
     counted = count(_root(found), words(datasets), words(splits), found.datasets)
-    _print_json(counted) if as_json else show_stats(_console(), counted)
+    _print_json(counted) if as_json else show_stats(terminal(), counted)
 
 
 @data_app.command(epilog="Example:\n\npython -m harness data toy --out toys --test 20")
@@ -142,14 +142,6 @@ def _root(settings: "Settings") -> Path:
             "or as `data` in harness.toml."
         )
     return settings.data
-
-
-def _console() -> "Console":
-    """The terminal; a file or pipe gets lines long enough for the tables."""
-    from rich.console import Console
-
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
 
 
 def _print_json(rows: "Sequence[Record]") -> None:

@@ -12,6 +12,7 @@ from harness.errors import StoreError
 from harness.plan import PlannedQuestion
 from harness.store import RunFolder
 from harness.versions import versions
+from tasks.datasets.provenance import read_provenance
 
 
 def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuestion]) -> None:
@@ -41,6 +42,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "seed": config.seed,
             "data_root": str(config.data_root),
             "datasets": config.datasets.model_dump(mode="json"),
+            "sources": earlier.get("sources", {}) | _sources(config.data_root, planned),
             "protocol": config.protocol(),
             "engines": earlier.get("engines", {}),
             "versions": versions(),
@@ -50,6 +52,13 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     )
     for item in planned:
         folder.write_cases(item.question.name, item.cases)
+
+
+def _sources(root: Path, planned: Sequence[PlannedQuestion]) -> dict[str, Any]:
+    """Dataset -> where a copy that was fetched from a mirror came from."""
+    names = dict.fromkeys(item.question.dataset for item in planned)
+    found = {name: read_provenance(root / name) for name in names}
+    return {name: one.model_dump(mode="json") for name, one in found.items() if one}
 
 
 def check(folder: RunFolder, config: RunConfig) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from harness.records import METRICS, Score
+from harness.terminal import terminal
 from tasks.labels import label_space
 from tasks.registry import TASKS, question
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from adapters.registry import ModelSpec
     from harness.checkpoints import Whereabouts
     from harness.forecast import Duration, Forecast, ModelForecast
-
-_WIDTH = 98
-"""Of what stands in no terminal: a log, a mail."""
 
 _PROOF = (
     "Fidelity: the upstream code of each model was run with small random weights; its ids, pixels, logits and greedy "
@@ -36,8 +34,8 @@ def show_models() -> None:
         for head, words in _about(spec(name)):
             table.add_row(head, escape(words))
         table.add_row()
-    _console().print(table)
-    _console().print(_PROOF)
+    terminal().print(table)
+    terminal().print(_PROOF)
 
 
 def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
@@ -62,7 +60,7 @@ def show_tasks() -> None:
         for name in questions:
             asked = question(name)
             table.add_row(task, name, str(len(label_space(asked.space).labels)), asked.render().text)
-    _console().print(table)
+    terminal().print(table)
 
 
 def show_scores(scores: Sequence[Score]) -> None:
@@ -78,13 +76,12 @@ def show_scores(scores: Sequence[Score]) -> None:
         table.add_row(f"[bold]{escape(asked)}[/bold]")
         for row in rows:
             table.add_row(f" {escape(row.model)}", *_numbers(row, ranks), _answered(row))
-    _console().print(table)
+    terminal().print(table)
 
 
 def show_forecast(seen: "Forecast", console: Console) -> None:
     """What a run will need and take: a line for the miniatures, a table for real models, and what does not fit."""
-    if not console.is_terminal:
-        console = Console(file=console.file, width=_WIDTH)
+    console = terminal(console)
     if seen.profile == "tiny":
         console.print(_in_one_line(seen), highlight=False)
     else:
@@ -172,12 +169,6 @@ def _numbers(row: Score, ranks: bool) -> list[str]:
     estimates = [row.metrics.get(name) for name in METRICS] + ([row.mean_average_precision] if ranks else [])
     values = [estimate.value if estimate else None for estimate in estimates]
     return [_percent(value) for value in (*values, row.baseline.get("accuracy"))]
-
-
-def _console() -> Console:
-    """The terminal as it is; a file or pipe, which has no width of its own, gets lines long enough for the tables."""
-    console = Console()
-    return console if console.is_terminal else Console(width=120)
 
 
 def _percent(value: float | None) -> str:

@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from harness.errors import DataError, ImageError
+from harness.errors import DataError, ImageError, UnknownNameError
 from harness.images import read
 from harness.records import ImageRef, Record
-from tasks.datasets import DataOptions, Faces, open_index
+from tasks.datasets import SOURCES, DataOptions, Faces, open_index
 from tasks.datasets.index import Index
+from tasks.datasets.provenance import Fetched, read_provenance
 from tasks.labels import label_space
 from tasks.toy import STAMP
 
@@ -47,6 +48,8 @@ class Checked(Record):
     state: State
     toy: bool = False
     """Drawn by this project, so that published counts say nothing."""
+    mirror: str = ""
+    """The repository it was fetched from, if `data fetch` did it."""
     reasons: tuple[str, ...] = ()
     """Why it is not whole."""
     notes: tuple[str, ...] = ()
@@ -75,6 +78,8 @@ def check(name: str, root: Path, options: DataOptions | None = None, decode: boo
     Raises:
         UnknownNameError: there is no such dataset.
     """
+    if name not in SOURCES:
+        raise UnknownNameError.of("dataset", name, SOURCES, "docs/datasets.md")
     folder = root / name
     if not folder.is_dir() or not any(folder.iterdir()):
         return Checked(name=name, state="missing", reasons=(f"{folder} is absent or empty.",))
@@ -82,15 +87,18 @@ def check(name: str, root: Path, options: DataOptions | None = None, decode: boo
         index = open_index(name, folder, options)
     except DataError as error:
         return Checked(name=name, state="incomplete", reasons=(str(error),))
+    fetched = read_provenance(folder)
     splits = {split: _split(index, split, decode) for split in index.splits if split not in index.absent}
     toy = (folder / STAMP).is_file()
-    reasons = (*([index.absent["test"]] if "test" in index.absent else []), *_gaps(index, splits, toy))
+    reasons = [index.absent["test"]] if "test" in index.absent else []
+    reasons += [*_unfinished(name, fetched), *_gaps(index, splits, toy)]
     tally = index.faces().tally
     return Checked(
         name=name,
         state="incomplete" if reasons else "found",
         toy=toy,
-        reasons=reasons,
+        mirror=fetched.repo if fetched else "",
+        reasons=tuple(reasons),
         notes=tuple(f"{split} is not there; it is needed only to train." for split in index.absent if split != "test"),
         splits=splits,
         dropped=tally.dropped,
@@ -152,6 +160,12 @@ def _reason(image: ImageRef) -> str:
     except ImageError as error:
         return str(error)
     return ""
+
+
+def _unfinished(name: str, fetched: Fetched | None) -> Iterator[str]:
+    for split, one in (fetched.splits if fetched else {}).items():
+        if one.finished is None:
+            yield f"fetching {split} was cut off: the same `data fetch {name}` goes on."
 
 
 def _gaps(index: Index, splits: dict[str, SplitFound], toy: bool) -> Iterator[str]:

@@ -11,7 +11,7 @@ from rich.table import Table
 from harness.data.check import Checked, SplitFound, State
 from tasks.datasets import SOURCES
 from tasks.labels import label_space
-from tasks.registry import QUESTIONS
+from tasks.registry import QUESTIONS, TASKS
 
 _STYLE: dict[State, str] = {"found": "green", "incomplete": "yellow", "missing": "red"}
 _WIDTH = 100
@@ -76,6 +76,8 @@ def _present(one: Checked) -> Iterator[str]:
     """What is wrong with a dataset that is there, what was left out or mended, and what its labels are."""
     for reason in one.reasons:
         yield f"  incomplete: {reason}"
+    if one.mirror:
+        yield f"  fetched from {one.mirror} (fetched.json)"
     for reason in one.notes:
         yield f"  note: {reason}"
     for split, found in one.splits.items():
@@ -99,12 +101,14 @@ def _in_short(space: str, counts: dict[str, int], faces: int) -> str:
 
 def next_steps(root: Path, found: Sequence[Checked]) -> Iterator[str]:
     """Commands that can be copied."""
-    usable = [one.name for one in found if one.usable]
+    usable = [one.name for one in found if one.usable and not one.toy]
+    if drawn := [one.name for one in found if one.usable and one.toy]:
+        yield f"  python -m harness run --data {root} --tasks {_tasks(drawn)}"
+        yield "      asks miniatures about these drawn faces."
     if usable:
-        whole = len(usable) == len(SOURCES)
-        tasks = "attr,agr,expr" if whole else ",".join(n for n, asked in QUESTIONS.items() if asked.dataset in usable)
-        yield f"  python -m harness run --profile paper --data {root} --tasks {tasks} --dry-run"
+        yield f"  python -m harness run --profile paper --data {root} --tasks {_tasks(usable)} --dry-run"
         yield "      says what would be loaded and how long it takes; without --dry-run it asks."
+    if usable or drawn:
         yield f"  python -m harness data stats --data {root}"
         yield "      shows every label's share and how often the annotations break the logical rules."
     if any(one.state == "incomplete" for one in found):
@@ -112,9 +116,16 @@ def next_steps(root: Path, found: Sequence[Checked]) -> Iterator[str]:
     if lacking := [one.name for one in found if one.state == "missing"]:
         yield f"  Obtain {', '.join(lacking)} as said above and put each into a folder of that name below {root}."
         yield "  One dataset is enough to begin. docs/datasets.md has licences, protocols and what labels can mean."
-    if not usable:
+    if not usable and not drawn:
         yield "  Without any data:"
         yield "      python -m harness run"
         yield "          asks miniatures about drawn faces."
         yield f"      python -m harness data toy --out {root}"
         yield "          draws some in the six official layouts, to see where each file belongs."
+
+
+def _tasks(names: Sequence[str]) -> str:
+    """The tasks that ask about these datasets alone."""
+    if len(names) == len(SOURCES):
+        return ",".join(TASKS)
+    return ",".join(name for name, asked in QUESTIONS.items() if asked.dataset in names)

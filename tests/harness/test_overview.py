@@ -11,7 +11,7 @@ FULL = Estimate(value=1, low=1, high=1)
 
 @pytest.fixture
 def shown(monkeypatch, capsys):
-    monkeypatch.setattr(overview, "_console", lambda: Console(width=80))
+    monkeypatch.setattr(overview, "terminal", lambda: Console(width=80))
 
     def show(*scores):
         overview.show_scores(scores)
