@@ -10,7 +10,7 @@ from adapters.registry import ModelSpec
 from harness.checkpoints import Whereabouts, hub_folder, offline, parameters_in, whereabouts
 from harness.devices import Device, device_of
 from harness.engines import EngineOptions
-from harness.plan import PlannedQuestion, unique
+from harness.plan import PlannedQuestion
 from harness.records import Record
 from harness.roofline import gpu_of, guess
 from harness.runner import pending
@@ -72,7 +72,7 @@ def forecast(
     """Look at checkpoints, disk, device, the run folder and earlier speeds; nothing is loaded or written."""
     device = device_of(options.device)
     speeds = {speed.key: speed for speed in read_speeds()}
-    total = sum(len(unique(item.cases)) for item in planned)
+    total = sum(len(item.first) for item in planned)
     found = []
     for name, spec in specs.items():
         left = _left(folder, name, planned, retry_failed)

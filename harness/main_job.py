@@ -111,12 +111,21 @@ def _all_models(profile: Profile) -> tuple[str, ...]:
     return tuple(name for name in model_names() if spec(name).listed and not spec(name).untrained(profile))
 
 
-def plan(config: RunConfig) -> list[PlannedQuestion]:
-    """Read samples and images of every question of the run."""
+def plan(config: RunConfig, console: Console) -> list[PlannedQuestion]:
+    """Read samples and images of every question of the run.
+
+    Raises:
+        DataError: datasets are missing (one error names all of them), incomplete or hold an impossible value.
+    """
     questions = questions_of(config.tasks, config.datasets)
     require(config.data_root, dict.fromkeys(one.dataset for one in questions), partial(_go_on, questions))
     planner = Planner(config.data_root, config.decoding, config.limit, config.seed, config.datasets)
-    return [planner.plan(question) for question in questions]
+    planned = []
+    with console.status("") as status:  # a whole test split takes minutes
+        for question in questions:
+            status.update(f"{question.name}: reading labels, and each picture once for its key")
+            planned.append(planner.plan(question))
+    return planned
 
 
 def _go_on(questions: Sequence[Question], here: Sequence[str]) -> str:
@@ -129,7 +138,7 @@ def _foresee(
 ) -> tuple[list[PlannedQuestion], Device]:
     """Plan, and say what is to come before anything is loaded."""
     check(folder, config)  # before minutes of reading
-    planned = plan(config)
+    planned = plan(config, console)
     seen = forecast(specs, options.engine, folder, planned, options.retry_failed)
     show_forecast(seen, console)
     if config.profile == "tiny" and options.data is not None:

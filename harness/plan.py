@@ -1,14 +1,16 @@
 """From samples to cases: render the question, read each image once, and give every request its key."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, overload
 
 from harness.errors import ImageError
 from harness.images import digest, read
-from harness.records import Case, Decoding, ImageRef, Prompt, Record, Sample
+from harness.records import Case, Decoding, ImageRef, Prompt, Sample
 from tasks.datasets import DataOptions
 from tasks.datasets.base import Tally
 from tasks.registry import Question, samples
@@ -20,22 +22,82 @@ READERS = 4  # PIL decodes outside the interpreter lock
 class Picture(NamedTuple):
     """What is kept of an image once its pixels are hashed."""
 
-    digest: str
-    size: tuple[int, int]
+    identity: str
+    """A hash of the pixels; of the bytes where they cannot be read, so that a repaired file is a new request."""
+    size: tuple[int, int] | None
+    error: str | None = None
 
 
-class PlannedQuestion(Record):
+class Cases(Sequence[Case]):
+    """The cases of a question in dataset order, each made when it is asked for: gold and paths stay in the index.
+
+    Args:
+        samples: of the question.
+        pictures: what was found of the image of each.
+        keys: of their requests.
+        text: the rendered question.
+    """
+
+    def __init__(self, samples: Sequence[Sample], pictures: Sequence[Picture], keys: Sequence[str], text: str) -> None:
+        self._samples = samples
+        self._pictures = pictures
+        self._keys = keys
+        self._text = text
+
+    def __len__(self) -> int:
+        """Their number."""
+        return len(self._samples)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Cases": ...
+    def __getitem__(self, index: int | slice) -> "Case | Cases":
+        """One case, or those of a slice."""
+        if isinstance(index, slice):
+            return Cases(self._samples[index], self._pictures[index], self._keys[index], self._text)
+        return self._case(self._samples[index], self._pictures[index], self._keys[index])
+
+    def __iter__(self) -> Iterator[Case]:
+        """The cases, some thousands of samples in memory at a time."""
+        return map(self._case, self._samples, self._pictures, self._keys)
+
+    def _case(self, sample: Sample, picture: Picture, key: str) -> Case:
+        return Case(
+            key=key,
+            sample_id=sample.id,
+            image=sample.image,
+            gold=sample.gold,
+            group=sample.group,
+            text=self._text,
+            size=picture.size,
+            error=picture.error,
+        )
+
+
+@dataclass(frozen=True)
+class PlannedQuestion:
     """A question with its rendered prompt and one case per sample."""
 
     question: Question
     prompt: Prompt
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
+    keys: Sequence[str]
+    """Of the cases."""
     tally: Tally
     """What the dataset's loader kept, left out and mended."""
 
+    @cached_property
+    def first(self) -> dict[str, int]:
+        """Key -> place of its first case, in order: equal pixels under equal words are asked once."""
+        places: dict[str, int] = {}
+        for place, key in enumerate(self.keys):
+            places.setdefault(key, place)
+        return places
+
 
 class Planner:
-    """Plans questions on one data root; an image that several questions share is read once."""
+    """Plans questions on one data root; an image that several questions about a dataset share is read once."""
 
     def __init__(
         self, root: Path, decoding: Decoding, limit: int | None, seed: int, options: DataOptions | None = None
@@ -45,7 +107,8 @@ class Planner:
         self.decoding = decoding
         self.limit = limit
         self.seed = seed
-        self._pictures: dict[ImageRef, Picture | ImageError] = {}
+        self._dataset = ""
+        self._seen: dict[ImageRef, Picture] = {}
 
     def plan(self, question: Question) -> PlannedQuestion:
         """Read the question's samples and images.
@@ -54,42 +117,32 @@ class Planner:
             DataError: the dataset is absent or malformed.
         """
         loaded = samples(question, self.root, "test", self.limit, self.seed, self.options)
+        if question.dataset != self._dataset:
+            self._dataset, self._seen = question.dataset, {}
         prompt = question.render()
-        self._read_all(sample.image for sample in loaded.samples)
-        cases = tuple(self._case(sample, prompt) for sample in loaded.samples)
-        return PlannedQuestion(question=question, prompt=prompt, cases=cases, tally=loaded.tally)
+        pictures = self.look([sample.image for sample in loaded.samples])
+        names = loaded.samples.faces.strings("id")
+        keys = [self.key(name, picture, prompt) for name, picture in zip(names, pictures, strict=True)]
+        cases = Cases(loaded.samples, pictures, keys, prompt.text)
+        return PlannedQuestion(question, prompt, cases, keys, loaded.tally)
 
-    def _read_all(self, images: Iterable[ImageRef]) -> None:
-        new = [image for image in dict.fromkeys(images) if image not in self._pictures]
+    def look(self, images: Sequence[ImageRef]) -> list[Picture]:
+        """What is to be known of each image; each is read once."""
+        new = [image for image in dict.fromkeys(images) if image not in self._seen]
         with ThreadPoolExecutor(READERS) as pool:
-            self._pictures.update(zip(new, pool.map(_picture, new), strict=True))
+            self._seen.update(zip(new, pool.map(_picture, new), strict=True))
+        return [self._seen[image] for image in images]
 
-    def _case(self, sample: Sample, prompt: Prompt) -> Case:
-        found = self._pictures[sample.image]
-        pixels, size, error = (
-            (_stand_in(sample), None, str(found)) if isinstance(found, ImageError) else (found.digest, found.size, None)
-        )
-        return Case(
-            key=request_key(pixels, prompt.text, self.decoding),
-            sample_id=sample.id,
-            image=sample.image,
-            gold=sample.gold,
-            group=sample.group,
-            text=prompt.text,
-            size=size,
-            error=error,
-        )
+    def key(self, sample_id: str, picture: Picture, prompt: Prompt) -> str:
+        """The key of a sample's request; unreadable images are told apart by their samples too."""
+        pixels = picture.identity if picture.error is None else f"unreadable:{sample_id}:{picture.identity}"
+        return request_key(pixels, prompt.text, self.decoding)
 
 
 def request_key(pixels: str, text: str, decoding: Decoding) -> str:
     """The identity of a request: a hash of pixels, words and decoding, never of a path."""
     parts = (pixels, text, decoding.model_dump_json())
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def unique(cases: Sequence[Case]) -> list[Case]:
-    """The first case of each key: equal pixels under equal words are asked once."""
-    return first_of_each(cases, lambda case: case.key)
 
 
 def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:
@@ -100,18 +153,16 @@ def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:
     return list(first.values())
 
 
-def _picture(ref: ImageRef) -> Picture | ImageError:
+def _picture(ref: ImageRef) -> Picture:
     try:
         image = read(ref)
     except ImageError as error:
-        return error
+        return Picture(_bytes_of(ref.path), None, str(error))
     return Picture(digest(image), image.size)
 
 
-def _stand_in(sample: Sample) -> str:
-    """What stands for the pixels of an unreadable image: its bytes, so that a repaired file is a new request."""
+def _bytes_of(file: Path) -> str:
     try:
-        content = sample.image.path.read_bytes()
+        return hashlib.sha256(file.read_bytes()).hexdigest()
     except OSError:
-        content = b""
-    return f"unreadable:{sample.id}:{hashlib.sha256(content).hexdigest()}"
+        return hashlib.sha256().hexdigest()

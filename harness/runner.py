@@ -1,16 +1,15 @@
 """Asking: the only loop that calls a model. Resumes, sorts, stores batch by batch, and loses nothing."""
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol
 
 from pydantic import Field
 
 from harness.engines import Engine
 from harness.errors import AdapterError
-from harness.plan import PlannedQuestion, unique
-from harness.records import Case, Decoding, Record, Response
+from harness.plan import PlannedQuestion
+from harness.records import Decoding, Record, Request, Response
 from harness.store import RunFolder
-from tasks.registry import Question
 
 
 class Listener(Protocol):
@@ -24,6 +23,14 @@ class Listener(Protocol):
 
     def end(self) -> None:
         """The question is complete, or the model is given up."""
+
+
+class _Left(NamedTuple):
+    """A request that is still to be made; without the gold, which is most of a case."""
+
+    request: Request
+    size: tuple[int, int] | None
+    error: str | None
 
 
 class Outcome(Record):
@@ -69,26 +76,29 @@ class Runner:
         asked = 0
         for planned in questions:
             name = planned.question.name
-            left = pending(self.folder, model, planned, retry_failed)
-            readable = [case for case in left if not case.error]
+            left = _left(planned, pending(self.folder, model, planned, retry_failed))
+            readable = [one for one in left if not one.error]
             if readable and engine is None:
                 engine = self.open_engine(model)
-            total = len(unique(planned.cases))
+            total = len(planned.first)
             self.listener.begin(model, name, total, total - len(left))
-            asked += self._store_unreadable(model, name, [case for case in left if case.error])
+            asked += self._store_unreadable(model, name, [one for one in left if one.error])
             if engine is not None:
-                asked += self._ask(engine, model, planned.question, readable)
+                asked += self._ask(engine, model, name, readable)
             self.listener.end()
         return asked
 
-    def _store_unreadable(self, model: str, question: str, cases: Sequence[Case]) -> int:
-        rows = [Response(key=c.key, sample_id=c.sample_id, finish="failed", error=c.error) for c in cases]
+    def _store_unreadable(self, model: str, question: str, left: Sequence[_Left]) -> int:
+        rows = [
+            Response(key=one.request.key, sample_id=one.request.sample_id, finish="failed", error=one.error)
+            for one in left
+        ]
         return self._append(model, question, rows)
 
-    def _ask(self, engine: Engine, model: str, question: Question, cases: Sequence[Case]) -> int:
-        requests = [case.request(question.space) for case in sorted(cases, key=_length)]
+    def _ask(self, engine: Engine, model: str, question: str, left: Sequence[_Left]) -> int:
+        requests = [one.request for one in sorted(left, key=_length)]
         batches = engine.generate(requests, self.decoding)
-        return sum(self._append(model, question.name, batch) for batch in batches)
+        return sum(self._append(model, question, batch) for batch in batches)
 
     def _append(self, model: str, question: str, rows: Sequence[Response]) -> int:
         if rows:
@@ -97,19 +107,25 @@ class Runner:
         return len(rows)
 
     def _failures(self, model: str, planned: PlannedQuestion) -> int:
-        keys = {case.key for case in planned.cases}
         rows = self.folder.read_responses(model, planned.question.name).values()
-        return sum(row.finish == "failed" for row in rows if row.key in keys)
+        return sum(row.finish == "failed" for row in rows if row.key in planned.first)
 
 
-def pending(folder: RunFolder, model: str, planned: PlannedQuestion, retry_failed: bool) -> list[Case]:
-    """The cases of a question that a model is still to be asked about, each key once."""
+def pending(folder: RunFolder, model: str, planned: PlannedQuestion, retry_failed: bool) -> set[int]:
+    """The places of the cases that a model is still to be asked about, one for each key."""
     answered = folder.read_responses(model, planned.question.name)
     done = {key for key, row in answered.items() if not (retry_failed and row.finish == "failed")}
-    return [case for case in unique(planned.cases) if case.key not in done]
+    return {place for key, place in planned.first.items() if key not in done}
 
 
-def _length(case: Case) -> tuple[int, int]:
+def _left(planned: PlannedQuestion, places: Collection[int]) -> list[_Left]:
+    if not places:
+        return []
+    cases = (case for place, case in enumerate(planned.cases) if place in places)
+    return [_Left(case.request(planned.question.space), case.size, case.error) for case in cases]
+
+
+def _length(one: _Left) -> tuple[int, int]:
     """Orders by words and pixels, since equal lengths side by side waste no padding."""
-    width, height = case.size or (0, 0)
-    return len(case.text), width * height
+    width, height = one.size or (0, 0)
+    return len(one.request.text), width * height

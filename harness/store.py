@@ -95,7 +95,7 @@ class RunFolder:
         """Replace run.json as a whole."""
         write_atomically(self.path / "run.json", json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
-    def write_cases(self, question: str, cases: Sequence[Case]) -> None:
+    def write_cases(self, question: str, cases: Iterable[Case]) -> None:
         """Replace the samples of a question."""
         _write_rows(self._file("samples", question), cases)
 
@@ -142,11 +142,11 @@ def rows_file(*parts: str) -> Path:
     return Path(*folders, f"{last}.jsonl")
 
 
-def write_atomically(file: Path, text: str) -> None:
+def write_atomically(file: Path, text: str | Iterable[str]) -> None:
     """Replace a file as a whole: a reader or a crash sees the old text or the new one, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
-        stream.write(text)
+        stream.writelines([text] if isinstance(text, str) else text)
     os.chmod(stream.name, 0o644)  # results are for the group to read; temporary files are private
     os.replace(stream.name, file)
 
@@ -156,7 +156,7 @@ def _line(row: Record) -> str:
 
 
 def _write_rows(file: Path, rows: Iterable[Record]) -> None:
-    write_atomically(file, "".join(_line(row) for row in rows))
+    write_atomically(file, map(_line, rows))
 
 
 def _read_rows(file: Path, kind: type[Row]) -> Iterator[Row]:

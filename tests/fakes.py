@@ -60,7 +60,13 @@ def case(number: int, gold: Gold = "Female", error: str | None = None) -> Case:
 
 def planned(cases: Sequence[Case], name: str = "fairface.gender") -> PlannedQuestion:
     asked = question(name)
-    return PlannedQuestion(question=asked, prompt=asked.render(), cases=tuple(cases), tally=Tally(kept=len(cases)))
+    return PlannedQuestion(
+        question=asked,
+        prompt=asked.render(),
+        cases=cases,
+        keys=[case.key for case in cases],
+        tally=Tally(kept=len(cases)),
+    )
 
 
 def ask(folder: RunFolder, engine: ScriptedEngine, cases: Sequence[Case], retry_failed: bool = False) -> Outcome:

@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.images import digest
-from harness.plan import Planner, request_key, unique
-from harness.records import Decoding, ImageRef, Request, Sample
-from tasks.registry import question
-from tests.fakes import case
+from harness.images import digest, read
+from harness.plan import Planner, request_key
+from harness.records import Decoding, ImageRef, Request
+from tasks.registry import question, samples
+from tasks.toy import write_toy
+from tests.fakes import case, planned
 
 GENDER = question("fairface.gender")
 
 
 def plan_one(path: Path, decoding: Decoding | None = None) -> str:
     planner = Planner(path.parent, decoding or Decoding(), limit=None, seed=0)
-    sample = Sample(id=path.name, image=ImageRef(path=path), gold="Female")
-    planner._read_all([sample.image])
-    return planner._case(sample, GENDER.render()).key
+    (picture,) = planner.look([ImageRef(path=path)])
+    return planner.key(path.name, picture, GENDER.render())
 
 
 def test_the_path_does_not_matter(tmp_path: Path):
@@ -68,8 +68,21 @@ def test_a_request_holds_no_gold_label():
 
 
 @given(st.lists(st.integers(0, 5)))
-def test_unique_keeps_the_first_of_each_key_in_order(numbers: list[int]):
-    rows = [case(n).model_copy(update={"sample_id": str(place)}) for place, n in enumerate(numbers)]
-    kept = unique(rows)
-    assert [row.key for row in kept] == list(dict.fromkeys(row.key for row in rows))
-    assert all(row is next(first for first in rows if first.key == row.key) for row in kept)
+def test_each_key_is_asked_once_for_its_first_case(numbers: list[int]):
+    rows = planned([case(number) for number in numbers])
+    assert list(rows.first) == list(dict.fromkeys(row.key for row in rows.cases))
+    assert all(rows.keys.index(key) == place for key, place in rows.first.items())
+
+
+def test_the_cases_of_a_plan_are_the_knownof_its_question(tmp_path: Path):
+    root = write_toy(tmp_path, test=5, train=0, seed=0, datasets=["expw"])
+    plan = Planner(root, Decoding(), limit=None, seed=0).plan(question("expw"))
+    known = list(samples("expw", root).samples)
+    cases = list(plan.cases)
+    assert [(one.sample_id, one.gold, one.image, one.group) for one in cases] == [
+        (one.id, one.gold, one.image, one.group) for one in known
+    ]
+    assert [one.key for one in cases] == list(plan.keys)
+    assert [one.size for one in cases] == [read(one.image).size for one in known]
+    assert list(plan.cases[1:4]) == cases[1:4]
+    assert plan.cases[-1] == cases[-1]
