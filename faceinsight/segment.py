@@ -4,7 +4,7 @@ FOLDER/faces.jsonl holds a line per parsed picture, {"picture": digest, "faces":
 before its map, so that every map has one; a picture with map and line is never parsed again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from harness.errors import DataError, ImageError, UnknownNameError
 from harness.images import digest, read
 from harness.maps import map_file, write_about, write_map
 from harness.records import ImageRef, Record
-from tasks.datasets import LOADERS, SOURCES, load
+from tasks.datasets import LOADERS, Faces, open_index
 from tasks.datasets.options import DataOptions
 
 SPLITS = ("train", "val", "test")
@@ -50,6 +50,25 @@ class Tally(Record):
     """Why, one sentence each."""
 
 
+class Pictures(Collection[ImageRef]):
+    """The pictures of several sets of faces, one after the other; they stay in the indexes until they are wanted."""
+
+    def __init__(self, sets: Sequence[Faces]) -> None:
+        self._sets = sets
+
+    def __len__(self) -> int:
+        """Their number."""
+        return sum(map(len, self._sets))
+
+    def __iter__(self) -> Iterator[ImageRef]:
+        """In the order of datasets, splits and label files."""
+        return (face.image for faces in self._sets for face in faces)
+
+    def __contains__(self, image: object) -> bool:
+        """Whether it is among them; looks at each."""
+        return any(image == own for own in self)
+
+
 class _Picture(NamedTuple):
     digest: str
     image: Image.Image
@@ -57,10 +76,10 @@ class _Picture(NamedTuple):
 
 def dataset_images(
     root: Path, datasets: Sequence[str] = (), splits: Sequence[str] = SPLITS, options: DataOptions = DataOptions()
-) -> list[ImageRef]:
+) -> "Pictures":
     """The faces of these datasets and splits; without datasets, of all that lie under the root.
 
-    A split that only other datasets have is left out: only CelebA has "val".
+    A split that only other datasets have is left out (only CelebA has "val"), and so is one that is not on this disk.
 
     Raises:
         UnknownNameError: there is no such dataset or split.
@@ -75,15 +94,16 @@ def dataset_images(
     names = datasets or [name for name in LOADERS if (root / name).is_dir()]
     if not names:
         raise DataError(f"{root} holds none of the folders {', '.join(LOADERS)}. docs/datasets.md shows the layout.")
-    wanted = [(name, split) for name in names for split in splits if split in SOURCES[name].splits]
-    images = [face.image for name, split in wanted for face in load(name, root / name, split, options)]
-    if not images:
+    indexes = [open_index(name, root / name, options) for name in names]
+    wanted = [(one, split) for one in indexes for split in one.splits if split in splits and split not in one.absent]
+    images = Pictures([one.faces(split) for one, split in wanted])
+    if not len(images):
         raise DataError(f"{root} holds no face of {', '.join(names)} in the splits {', '.join(splits)}.")
     return images
 
 
 def segment(
-    images: Sequence[ImageRef],
+    images: Iterable[ImageRef],
     parser: FaceParser,
     folder: Path,
     batch_size: int,
@@ -124,7 +144,7 @@ class _Run:
         self._unreadable: list[str] = []
         _end_torn_line(folder / _NOTES)
 
-    def missing(self, images: Sequence[ImageRef]) -> Iterator[_Picture]:
+    def missing(self, images: Iterable[ImageRef]) -> Iterator[_Picture]:
         """Read each picture once and yield those without a map."""
         yielded = set()
         for ref in images:

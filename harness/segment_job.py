@@ -1,6 +1,6 @@
 """`python -m harness segment`: which pictures, which parser, a bar meanwhile, and a tally at the end."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import Field
@@ -51,7 +51,7 @@ def segment_job(options: SegmentOptions) -> Tally:
     return tally
 
 
-def _pictures(options: SegmentOptions) -> tuple[Sequence[ImageRef], Path]:
+def _pictures(options: SegmentOptions) -> tuple[Collection[ImageRef], Path]:
     if bool(options.images) == (options.data is not None):
         raise ConfigError("name either photographs or a data root: `segment portrait.jpg` or `segment --data FOLDER`.")
     if options.data is None:

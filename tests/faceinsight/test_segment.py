@@ -131,7 +131,7 @@ def test_two_parsers_do_not_share_a_folder(images, tmp_path):
 
 
 def test_every_face_of_the_datasets_is_mapped_as_a_model_sees_it(toy, tmp_path):
-    refs = dataset_images(toy)
+    refs = list(dataset_images(toy))
     assert len(refs) == 2 * (3 + 2) + 1
     tally = segment(refs, CountingParser(), tmp_path / "maps", 4)
     assert tally.written == len(refs)
