@@ -20,6 +20,7 @@ SIZES = {
     "utkface.race": 5,
     "expw": 7,
     "raf-db": 7,
+    "raf-db.compound": 11,
 }
 
 
@@ -47,6 +48,7 @@ def test_the_official_lists() -> None:
         "utkface.race": list(official["utkface"]["race"].values()),
         "expw": list(official["expw"].values()),
         "raf-db": list(official["expw"].values()),
+        "raf-db.compound": list(official["rafdb_compound"].values()),
     }
     assert {name: list(label_space(name).labels) for name in SPACE_NAMES} == expected
 
