@@ -53,6 +53,8 @@ class Manifest(Lenient):
     started: str | None = None
     command: str | list[str] | None = None
     tallies: dict[str, Any] = Field(default_factory=dict)
+    protocol: dict[str, Any] = Field(default_factory=dict)
+    sources: dict[str, Any] = Field(default_factory=dict)
 
 
 @dataclass

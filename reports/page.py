@@ -161,9 +161,17 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         *((f"Loaded for {model}", pairs(loaded)) for model, loaded in about.engines.items()),
         ("Versions", pairs(about.versions)),
         ("Data", about.data_root),
+        ("Choices about the data", pairs(_choices(about.protocol)) or "none: the defaults of docs/datasets.md"),
+        ("Fetched from mirrors", pairs({name: one.get("repo", "") for name, one in about.sources.items()})),
         ("Command", command),
     ]
     return [(name, gallery.short(str(value), 600)) for name, value in facts if value not in (None, "")]
+
+
+def _choices(protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """What differs from the defaults, such as {"expw.margin": 0.1}."""
+    chosen = protocol.get("datasets") or {}
+    return {f"{name}.{key}": value for name, own in chosen.items() for key, value in own.items()}
 
 
 def pairs(value: Mapping[str, Any] | str | None) -> str:

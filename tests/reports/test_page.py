@@ -244,3 +244,20 @@ def test_a_folder_that_is_no_run_leaves_no_page(tmp_path):
 def test_importing_the_report_loads_neither_torch_nor_matplotlib():
     code = "import sys, reports.page; sys.exit(bool({'torch', 'transformers', 'matplotlib'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("protocol", "said"),
+    [
+        ({}, "none: the defaults of docs/datasets.md"),
+        (
+            {"datasets": {"expw": {"margin": 0.1}, "utkface": {"ages": "fairface"}}},
+            "expw.margin 0.1, utkface.ages fairface",
+        ),
+    ],
+)
+def test_the_page_says_what_was_chosen_about_the_data(small_run, protocol, said):
+    file = small_run / "run.json"
+    run = json.loads(file.read_text())
+    file.write_text(json.dumps(run | {"protocol": protocol}))
+    assert said in page.write(small_run).read_text()
