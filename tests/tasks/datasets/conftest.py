@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tasks.toy import write_toy
+from tests import quirks
+
 Write = Callable[..., Path]
 
 
@@ -27,3 +30,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("FACE_HARNESS_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Toy sets of all datasets, not to be changed: copy them (tests.quirks.copy)."""
+    return write_toy(tmp_path_factory.mktemp("toy"), quirks.TEST, quirks.TRAIN, quirks.SEED)
+
+
+@pytest.fixture
+def spoilt(toy: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """spoilt("celeba") copies that toy set below tmp_path, and returns its folder."""
+    return lambda dataset: quirks.copy(toy, dataset, tmp_path) / dataset
