@@ -22,10 +22,10 @@ _VALUES = {"1": 1, "-1": -1}
 _Line = tuple[int, str, list[str]]
 
 
-def _inputs(root: Path, options: DataOptions) -> Iterator[Path]:
+def _inputs(root: Path, options: DataOptions) -> Iterator[Path | str]:
     yield _file(root, "Anno", "list_attr_celeba")
     yield _file(root, "Eval", "list_eval_partition")
-    _images(root)
+    yield str(_images(root))
 
 
 def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:

@@ -21,8 +21,9 @@ _EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral
 _FIELDS = 8
 
 
-def _inputs(root: Path, options: DataOptions) -> list[Path]:
-    return [_places(root)[0]]
+def _inputs(root: Path, options: DataOptions) -> list[Path | str]:
+    file, images = _places(root)
+    return [file, str(images)]
 
 
 def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:

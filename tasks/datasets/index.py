@@ -4,7 +4,7 @@
     CACHE/index/<dataset>-<key>.json     what they were made from, and the tally
 
 The key stands for the folder and the user's choices. The index is made anew when a label file, a listed folder, a list
-of splits or the code of the loaders has changed; pictures are never looked at.
+of splits, the place of the pictures or the code of the loaders has changed; pictures are never looked at.
 """
 
 import hashlib
@@ -50,8 +50,9 @@ class Loader:
     name: str
     source: Source
     columns: Callable[[DataOptions], Columns]
-    inputs: Callable[[Path, DataOptions], Iterable[Path]]
-    """The label files, and the folders whose names are read, that the faces are made from."""
+    inputs: Callable[[Path, DataOptions], Iterable[Path | str]]
+    """The label files, and the folders whose names are read, that the faces are made from; as text, where the pictures
+    lie, for a set is not read anew when one of them changes."""
     scan: Callable[[Path, DataOptions, Count], Iterator[pa.RecordBatch]]
     """The faces of all splits that are there, in the order of the label files; counts what it leaves out."""
 
@@ -162,8 +163,10 @@ def _listed(file: Path | None) -> list[Path]:
     return [file] if file is not None else []
 
 
-def _state(path: Path) -> str:
-    """What changes with a file, or with the names in a folder."""
+def _state(path: Path | str) -> str:
+    """What changes with a file, or with the names in a folder; a text is its own."""
+    if isinstance(path, str):
+        return path
     try:
         if path.is_dir():
             return f"{path}:{_digest(sorted(os.listdir(path)))}"

@@ -365,3 +365,13 @@ def test_fairface_other_spellings_of_races_are_errors(spoilt, race):
     edit(root / VAL, in_row(3, 3, race))
     with pytest.raises(DataError, match=rf"fairface_label_val\.csv, row 3: '{race}' is not a known race"):
         read_all(root.parent, "fairface")
+
+
+def test_fairface_the_guard_holds_after_the_index_is_written(spoilt):
+    root = spoilt("fairface")
+    read_all(root.parent, "fairface")
+    for picture in (root / "val").iterdir():
+        picture.unlink()
+        Image.new("RGB", (448, 448)).save(picture)
+    with pytest.raises(DataError, match=r"448 pixels wide, .* set datasets\.fairface\.padding to 1\.25"):
+        read_all(root.parent, "fairface")
