@@ -121,16 +121,15 @@ def _read(file: Path) -> Iterator[pa.RecordBatch]:
     convert = csv.ConvertOptions(column_types=kinds, include_columns=[_NAME, *labels, *others], null_values=[])
     # The names were read above, and may hold blanks that Arrow would keep.
     read = csv.ReadOptions(block_size=_BYTES, column_names=names, skip_rows=1)
-    parse = csv.ParseOptions(invalid_row_handler=lambda row: "error" if row.text.strip() else "skip")
     try:
-        with csv.open_csv(file, read_options=read, parse_options=parse, convert_options=convert) as reader:
+        with csv.open_csv(file, read_options=read, convert_options=convert) as reader:
             for block in reader:
                 texts, values = block.select([_NAME, *others]), block.select([_NAME, *labels])
                 if not all(_valid(column.to_numpy()) for column in values.columns[1:]):
                     raise pa.ArrowInvalid("a value is none of -1, 0, 1")
                 # Behind a quote that nothing closes, Arrow takes the rows that follow for one long field.
-                if any(pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in texts.columns):
-                    raise pa.ArrowInvalid("a quoted field goes on in the next line")
+                if any(pc.any(pc.match_substring_regex(column, "[\r\n\0]")).as_py() for column in texts.columns):
+                    raise pa.ArrowInvalid("a field holds the end of a line, or a zero byte")
                 yield values
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         _blame(file, names)

@@ -179,7 +179,6 @@ def test_maad_spellings_of_the_file(spoilt, plain, name):
         pytest.param(
             lambda text: cells(lambda row: [*row, "7"])(text).replace(",7\n", ",Score\n", 1), id="one more column"
         ),
-        pytest.param(lambda text: text + "   \n", id="a line of blanks"),
         pytest.param(lambda text: text.replace(",", ", "), id="a blank behind each comma"),
         pytest.param(lambda text: bom(crlf(text)), id="BOM and CRLF"),
     ],
