@@ -22,7 +22,7 @@ import pyarrow as pa
 from filelock import FileLock
 from pyarrow import ipc
 
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, UnknownNameError
 from harness.places import cache_folder
 from tasks.datasets.base import SPLITS, Count, Tally
 from tasks.datasets.faces import Faces
@@ -64,7 +64,7 @@ class Loader:
             ConfigError: the list of splits cannot be read, or the cache cannot be written.
         """
         chosen = options.of(self.name)
-        state = _digest([_code(), *map(_state, self.inputs(folder, options)), *map(_state, _listed(chosen.split))])
+        state = _digest([_code(), *map(_state, self.inputs(folder, options)), *_listed(chosen.split)])
         key = _digest([str(folder.resolve()), chosen.model_dump_json()])[:16]
         file = _cache() / f"{self.name}-{key}.arrow"
         note = _note(file, state)
@@ -112,8 +112,11 @@ class Index:
         """The faces of one split, or of all.
 
         Raises:
+            UnknownNameError: there is no such split.
             DataError: the files of this split are not there.
         """
+        if split is not None and split not in self.splits:
+            raise UnknownNameError.of(f"split of {self.source.title}", split, self.splits, "docs/datasets.md")
         if split in self.absent:
             raise DataError(self.absent[split])
         places = np.arange(len(self)) if split is None else np.flatnonzero(self._split == SPLITS.index(split))
@@ -159,8 +162,12 @@ def _cache() -> Path:
     return folder
 
 
-def _listed(file: Path | None) -> list[Path]:
-    return [file] if file is not None else []
+def _listed(file: Path | None) -> list[str]:
+    """What changes with a list of splits, if there is one."""
+    try:
+        return [_state(file)] if file is not None else []
+    except DataError as error:
+        raise ConfigError(f"the list of splits {error}") from error
 
 
 def _state(path: Path | str) -> str:
