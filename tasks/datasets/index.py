@@ -77,6 +77,8 @@ class Loader:
         count, columns = Count(), self.columns(options)
         split_file = options.of(self.name).split
         blocks = self.scan(folder, options, count)
+        # Whoever dies between the two files must not leave the new faces under an old note.
+        file.with_suffix(".json").unlink(missing_ok=True)
         listed = SplitList(split_file) if split_file else None
         _write_blocks(listed.apply(blocks, count) if listed else blocks, schema(columns.spaces, columns.boxed), file)
         note = {
