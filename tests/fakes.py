@@ -15,6 +15,7 @@ from harness.plan import PlannedQuestion, request_key
 from harness.records import Case, Decoding, Gold, ImageRef, Request, Response
 from harness.runner import Outcome, Runner
 from harness.store import RunFolder
+from tasks.datasets.base import Tally
 from tasks.registry import question
 
 
@@ -84,7 +85,7 @@ def case(number: int, gold: Gold = "Female", error: str | None = None) -> Case:
 
 def planned(cases: Sequence[Case], name: str = "fairface.gender") -> PlannedQuestion:
     asked = question(name)
-    return PlannedQuestion(question=asked, prompt=asked.render(), cases=tuple(cases), dropped={})
+    return PlannedQuestion(question=asked, prompt=asked.render(), cases=tuple(cases), tally=Tally(kept=len(cases)))
 
 
 def ask(folder: RunFolder, engine: ScriptedEngine, cases: Sequence[Case], retry_failed: bool = False) -> Outcome:
