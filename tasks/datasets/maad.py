@@ -86,7 +86,9 @@ def _owners(folders: Sequence[_Folder]) -> _Owners:
                     "VGGFace2's splits share nobody: remove one of the two."
                 )
             found[identity] = code
-    return _Owners(pa.array(list(found), pa.string()), pa.array(list(found.values()), pa.int8()))
+    # A folder may have a name that is no UTF-8; no row of the label file has.
+    identities = [identity.encode(errors="replace").decode() for identity in found]
+    return _Owners(pa.array(identities, pa.string()), pa.array(list(found.values()), pa.int8()))
 
 
 def _folders(root: Path, count: Count) -> list[_Folder]:
