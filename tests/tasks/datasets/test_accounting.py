@@ -69,15 +69,16 @@ def test_celeba(listed, parted, counted, end):
     assert len(read.all()) + unlisted == len(parted)
 
 
-@given(
-    rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), unique=True, min_size=1), end=st.sampled_from("\n ")
-)
+PEOPLE = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 9)), unique=True, min_size=1)
+
+
+@given(rows=PEOPLE, end=st.sampled_from(["\n", "\r\n"]))
 @FEW
 def test_maad(rows, end):
     """Rows = kept + identity in no folder; identities 0 and 1 are in train, 2 and 3 in test."""
     lines = [f"n{person}/{number}.jpg,{person},{','.join(['0', '1'] * 23)},-1" for person, number in rows]
     places = {f"{split}/n{n}/x.jpg": "" for split, own in (("train", (0, 1)), ("test", (2, 3))) for n in own}
-    text = ("\r\n" if end == " " else end).join([",".join(["Filename", "Identity", *MAAD]), *lines])
+    text = end.join([",".join(["Filename", "Identity", *MAAD]), *lines])
     read = told("maad", {"MAAD_Face.csv": text, **places})
     assert ids(read) == {
         split: [f"n{person}/{number}.jpg" for person, number in rows if person in own]
