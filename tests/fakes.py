@@ -9,6 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from adapters.base import Reply
+from harness.images import digest
 from harness.plan import PlannedQuestion, request_key
 from harness.records import Case, Decoding, Gold, ImageRef, Request, Response
 from harness.runner import Outcome, Runner
@@ -32,6 +34,29 @@ class ScriptedEngine:
             part = requests[start : start + self.batch]
             self.asked += [request.key for request in part]
             yield [Response(key=r.key, sample_id=r.sample_id, text=self.text, finish="stop") for r in part]
+
+
+class Recorder:
+    """A model that writes down all it is told: pixels, words, and whatever hangs on the objects it is given."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def image(self, image: Image.Image) -> Image.Image:
+        attributes = {name: value for name, value in vars(image).items() if name not in ("_im", "im")}
+        self.told.append(repr((digest(image), type(image).__name__, sorted(map(str, attributes.items())))))
+        return image
+
+    def inputs(self, images: Sequence[Image.Image], requests: Sequence[Request]) -> list[tuple[str, str, str]]:
+        return [(digest(image), one.text, one.space) for image, one in zip(images, requests, strict=True)]
+
+    def answer(self, batch: list[tuple[str, str, str]], decoding: Decoding) -> list[Reply]:
+        self.told += map(repr, batch)
+        return [Reply(text="calm", finish="stop", prompt_tokens=1, new_tokens=1) for _ in batch]
+
+    def heard(self, words: str) -> bool:
+        """Whether these words were in anything it was told."""
+        return any(words in one for one in self.told)
 
 
 class Watcher:

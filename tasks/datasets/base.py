@@ -13,6 +13,8 @@ from harness.records import Gold, ImageRef, Record
 
 SPLITS = ("train", "val", "test")
 Box = tuple[int, int, int, int]
+_SHOWN = 200
+"""Characters of a value that an error shows."""
 
 
 class Face(Record):
@@ -61,7 +63,9 @@ class Row(NamedTuple):
 
 def bad_value(file: Path, row: int, value: object, wanted: str) -> DataError:
     """The error for one impossible value: file, row (from 1), value, and what was wanted there."""
-    return DataError(f"{file}, row {row}: {value!r} is not {wanted}.")
+    shown = repr(value)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    return DataError(f"{file}, row {row}: {shown} is not {wanted}.")
 
 
 def claim(seen: set[str], name: str, file: Path, row: int) -> None:
@@ -75,13 +79,17 @@ def lines(file: Path) -> Iterator[tuple[int, str]]:
     """Row number (from 1) and text of each line that is not blank; LF and CRLF, with or without a byte order mark.
 
     Raises:
-        DataError: the file is not UTF-8 text.
+        DataError: the file is not UTF-8 text, or cannot be opened.
     """
     try:
         with file.open(encoding="utf-8-sig") as opened:
             for row, line in enumerate(opened, start=1):
+                if "\0" in line:  # where a download or a disk failed; no path may hold one
+                    raise bad_value(file, row, line.strip()[:80], "text: it holds a zero byte")
                 if text := line.strip():
                     yield row, text
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8 text ({error.reason} at byte {error.start}).") from error
 
@@ -97,6 +105,8 @@ def table(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, s
     header = fields(head)
     if missing := [column for column in columns if column not in header]:
         raise bad_value(file, 1, head[:80], f"a header with the columns {', '.join(missing)}")
+    if any(header.count(column) > 1 for column in columns):
+        raise bad_value(file, 1, head[:80], "a header that names each column once")
     for row, text in rows:
         values = fields(text)
         if len(values) != len(header):
@@ -105,5 +115,8 @@ def table(file: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, s
 
 
 def fields(text: str) -> list[str]:
-    """The stripped fields of one line of a csv file."""
-    return [value.strip() for value in next(csv.reader([text]), [])]
+    """The stripped fields of one line of a csv file; none where one is longer than any field may be."""
+    try:
+        return [value.strip() for value in next(csv.reader([text]), [])]
+    except csv.Error:
+        return []

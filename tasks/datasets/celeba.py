@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from harness.errors import DataError
-from tasks.datasets.base import SPLITS, Count, Row, bad_value, claim, lines
+from tasks.datasets.base import SPLITS, Count, Row, bad_value, claim, fields, lines
 from tasks.datasets.index import Columns, Loader
 from tasks.datasets.options import DataOptions
 from tasks.datasets.pack import pack
@@ -19,13 +19,15 @@ from tasks.labels import label_space
 _SOURCE = SOURCES["celeba"]
 _SPACE = "celeba"
 _VALUES = {"1": 1, "-1": -1}
+_DIGITS = 10
+"""So many digits count no faces."""
 _Line = tuple[int, str, list[str]]
 
 
-def _inputs(root: Path, options: DataOptions) -> Iterator[Path]:
+def _inputs(root: Path, options: DataOptions) -> Iterator[Path | str]:
     yield _file(root, "Anno", "list_attr_celeba")
     yield _file(root, "Eval", "list_eval_partition")
-    _images(root)
+    yield str(_images(root))
 
 
 def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:
@@ -68,10 +70,12 @@ def _partition(file: Path) -> dict[str, str]:
     """Image name -> split."""
     partition: dict[str, str] = {}
     for row, words in _words(file):
-        if row == 1 and words[0] == "image_id":
+        if row == 1 and words[:1] == ["image_id"]:
             continue
         if len(words) != 2 or words[1] not in ("0", "1", "2"):
             raise bad_value(file, row, " ".join(words), "an image name followed by 0, 1 or 2")
+        if words[0] in partition:
+            raise bad_value(file, row, words[0], "new: an earlier row has the same name")
         partition[words[0]] = SPLITS[int(words[1])]
     return partition
 
@@ -80,7 +84,7 @@ def _lines(file: Path) -> Iterator[_Line]:
     """Row number, image name and the 40 values in the order of the label space."""
     rows = _words(file)
     row, head = next(rows, (1, []))
-    stated = int(head[0]) if len(head) == 1 and head[0].isdecimal() else None
+    stated = int(head[0]) if len(head) == 1 and head[0].isdecimal() and len(head[0]) < _DIGITS else None
     if stated is not None:
         row, head = next(rows, (2, []))
     order = _order(file, row, head)
@@ -106,7 +110,8 @@ def _order(file: Path, row: int, head: Sequence[str]) -> list[int]:
 
 def _words(file: Path) -> Iterator[tuple[int, list[str]]]:
     # Positive values are padded to two characters, so columns are parted by one space or by two.
-    return ((row, text.replace(",", " ").split()) for row, text in lines(file))
+    part = fields if file.suffix == ".csv" else str.split
+    return ((row, part(text)) for row, text in lines(file))
 
 
 LOADER = Loader("celeba", _SOURCE, lambda options: Columns((_SPACE,)), _inputs, _scan)

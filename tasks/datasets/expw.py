@@ -19,10 +19,13 @@ _SOURCE = SOURCES["expw"]
 _SPACE = "expw"
 _EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _FIELDS = 8
+_FAR = 2**28
+"""No picture is so large; with the largest margin such a box is still a number of 32 bits."""
 
 
-def _inputs(root: Path, options: DataOptions) -> list[Path]:
-    return [_places(root)[0]]
+def _inputs(root: Path, options: DataOptions) -> list[Path | str]:
+    file, images = _places(root)
+    return [file, str(images)]
 
 
 def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:
@@ -38,6 +41,8 @@ def _faces(root: Path, margin: float, count: Count) -> Iterator[Row]:
         if len(words) != _FIELDS:
             raise bad_value(file, row, text[:80], f"a row of {_FIELDS} fields")
         name, number, *sides, _, expression = words
+        if not number.isdecimal():
+            raise bad_value(file, row, number, "the number of a face: a field is missing")
         if expression not in map(str, range(len(_EXPRESSIONS))):
             raise bad_value(file, row, expression, "an expression from 0 to 6")
         claim(seen, face := f"{name}#{number}", file, row)
@@ -58,7 +63,7 @@ def _box(file: Path, row: int, sides: list[str], margin: float, count: Count) ->
         top, left, right, bottom = map(int, sides)
     except ValueError:
         raise bad_value(file, row, " ".join(sides), "four whole numbers") from None
-    if right <= max(left, 0) or bottom <= max(top, 0) or max(right, bottom) > 2**30:
+    if right <= max(left, 0) or bottom <= max(top, 0) or max(map(abs, (top, left, right, bottom))) > _FAR:
         raise bad_value(file, row, " ".join(sides), "a box (top, left, right, bottom) that encloses something")
     if min(left, top) < 0:
         count.repaired["box clamped at the left or the top"] += 1

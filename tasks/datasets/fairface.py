@@ -27,9 +27,10 @@ _SPACES = tuple(f"fairface.{name}" for name in _QUESTIONS)
 _COLUMNS = Columns(_SPACES, dict(zip(_QUESTIONS, _SPACES, strict=True)))
 
 
-def _inputs(root: Path, options: DataOptions) -> Iterator[Path]:
-    for _, file, _ in _parts(root, options, Count()):
-        yield file
+def _inputs(root: Path, options: DataOptions) -> Iterator[Path | str]:
+    for _, file, images in _parts(root, options, Count()):
+        _check_padding(images, options.fairface.padding)  # each time: new pictures may have the old names
+        yield from (file, str(images))
 
 
 def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:
@@ -38,7 +39,6 @@ def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordB
 
 def _faces(root: Path, options: DataOptions, count: Count) -> Iterator[Row]:
     for split, file, images in _parts(root, options, count):
-        _check_padding(images, options.fairface.padding)
         seen: set[str] = set()
         for row, values in table(file, ("file", *_QUESTIONS)):
             name = _name(images, file, row, values["file"])

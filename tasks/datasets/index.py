@@ -4,7 +4,7 @@
     CACHE/index/<dataset>-<key>.json     what they were made from, and the tally
 
 The key stands for the folder and the user's choices. The index is made anew when a label file, a listed folder, a list
-of splits or the code of the loaders has changed; pictures are never looked at.
+of splits, the place of the pictures or the code of the loaders has changed; pictures are never looked at.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ import pyarrow as pa
 from filelock import FileLock
 from pyarrow import ipc
 
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, UnknownNameError
 from harness.places import cache_folder
 from tasks.datasets.base import SPLITS, Count, Tally
 from tasks.datasets.faces import Faces
@@ -50,8 +50,9 @@ class Loader:
     name: str
     source: Source
     columns: Callable[[DataOptions], Columns]
-    inputs: Callable[[Path, DataOptions], Iterable[Path]]
-    """The label files, and the folders whose names are read, that the faces are made from."""
+    inputs: Callable[[Path, DataOptions], Iterable[Path | str]]
+    """The label files, and the folders whose names are read, that the faces are made from; as text, where the pictures
+    lie, for a set is not read anew when one of them changes."""
     scan: Callable[[Path, DataOptions, Count], Iterator[pa.RecordBatch]]
     """The faces of all splits that are there, in the order of the label files; counts what it leaves out."""
 
@@ -63,7 +64,7 @@ class Loader:
             ConfigError: the list of splits cannot be read, or the cache cannot be written.
         """
         chosen = options.of(self.name)
-        state = _digest([_code(), *map(_state, self.inputs(folder, options)), *map(_state, _listed(chosen.split))])
+        state = _digest([_code(), *map(_state, self.inputs(folder, options)), *_listed(chosen.split)])
         key = _digest([str(folder.resolve()), chosen.model_dump_json()])[:16]
         file = _cache() / f"{self.name}-{key}.arrow"
         note = _note(file, state)
@@ -76,6 +77,8 @@ class Loader:
         count, columns = Count(), self.columns(options)
         split_file = options.of(self.name).split
         blocks = self.scan(folder, options, count)
+        # Whoever dies between the two files must not leave the new faces under an old note.
+        file.with_suffix(".json").unlink(missing_ok=True)
         listed = SplitList(split_file) if split_file else None
         _write_blocks(listed.apply(blocks, count) if listed else blocks, schema(columns.spaces, columns.boxed), file)
         note = {
@@ -113,8 +116,11 @@ class Index:
         """The faces of one split, or of all.
 
         Raises:
+            UnknownNameError: there is no such split.
             DataError: the files of this split are not there.
         """
+        if split is not None and split not in self.splits:
+            raise UnknownNameError.of(f"split of {self.source.title}", split, self.splits, "docs/datasets.md")
         if split in self.absent:
             raise DataError(self.absent[split])
         places = np.arange(len(self)) if split is None else np.flatnonzero(self._split == SPLITS.index(split))
@@ -172,12 +178,18 @@ def _cache() -> Path:
     return folder
 
 
-def _listed(file: Path | None) -> list[Path]:
-    return [file] if file is not None else []
+def _listed(file: Path | None) -> list[str]:
+    """What changes with a list of splits, if there is one."""
+    try:
+        return [_state(file)] if file is not None else []
+    except DataError as error:
+        raise ConfigError(f"the list of splits {error}") from error
 
 
-def _state(path: Path) -> str:
-    """What changes with a file, or with the names in a folder."""
+def _state(path: Path | str) -> str:
+    """What changes with a file, or with the names in a folder; a text is its own."""
+    if isinstance(path, str):
+        return path
     try:
         if path.is_dir():
             return f"{path}:{_digest(sorted(os.listdir(path)))}"

@@ -86,7 +86,9 @@ def _owners(folders: Sequence[_Folder]) -> _Owners:
                     "VGGFace2's splits share nobody: remove one of the two."
                 )
             found[identity] = code
-    return _Owners(pa.array(list(found), pa.string()), pa.array(list(found.values()), pa.int8()))
+    # A folder may have a name that is no UTF-8; no row of the label file has.
+    identities = [identity.encode(errors="replace").decode() for identity in found]
+    return _Owners(pa.array(identities, pa.string()), pa.array(list(found.values()), pa.int8()))
 
 
 def _folders(root: Path, count: Count) -> list[_Folder]:
@@ -116,15 +118,21 @@ def _read(file: Path) -> Iterator[pa.RecordBatch]:
     names = _header(file)
     labels = label_space(_SPACE).labels
     kinds = {_NAME: pa.string(), **dict.fromkeys(labels, pa.int8())}
-    convert = csv.ConvertOptions(column_types=kinds, include_columns=[_NAME, *labels], null_values=[])
+    others = [name for name in names if name not in kinds]
+    kinds.update(dict.fromkeys(others, pa.string()))
+    convert = csv.ConvertOptions(column_types=kinds, include_columns=[_NAME, *labels, *others], null_values=[])
     # The names were read above, and may hold blanks that Arrow would keep.
     read = csv.ReadOptions(block_size=_BYTES, column_names=names, skip_rows=1)
     try:
         with csv.open_csv(file, read_options=read, convert_options=convert) as reader:
             for block in reader:
-                if not all(_valid(column.to_numpy()) for column in block.columns[1:]):
+                texts, values = block.select([_NAME, *others]), block.select([_NAME, *labels])
+                if not all(_valid(column.to_numpy()) for column in values.columns[1:]):
                     raise pa.ArrowInvalid("a value is none of -1, 0, 1")
-                yield block
+                # Behind a quote that nothing closes, Arrow takes the rows that follow for one long field.
+                if any(pc.any(pc.match_substring_regex(column, "[\r\n\0]")).as_py() for column in texts.columns):
+                    raise pa.ArrowInvalid("a field holds the end of a line, or a zero byte")
+                yield values
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         _blame(file, names)
         raise DataError(f"{file} cannot be read: {error}.") from error

@@ -48,8 +48,9 @@ def _columns(options: DataOptions) -> Columns:
     return Columns((_SPACES[options.raf_db.classes],))
 
 
-def _inputs(root: Path, options: DataOptions) -> list[Path]:
-    return [part.file for part in _parts(root, options.raf_db, Count())]
+def _inputs(root: Path, options: DataOptions) -> Iterator[Path | str]:
+    for part in _parts(root, options.raf_db, Count()):
+        yield from (part.file, str(part.images))
 
 
 def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordBatch]:

@@ -89,7 +89,7 @@ def _files(folders: list[Path]) -> Iterator[tuple[Path, str]]:
     for folder in folders:
         prefix = f"{folder.name}/" if folder.name in _PARTS else ""
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_file())
+            names = sorted(entry.name for entry in entries if not entry.is_dir())  # a link to nowhere too
         yield from ((folder / name, prefix + name) for name in names)
 
 

@@ -107,6 +107,34 @@ def test_bad_partition(write, bad):
         load(flat(write, parts=bad), "test")
 
 
+def test_a_name_that_the_partition_has_twice_is_an_error(write):
+    with pytest.raises(DataError, match=r"list_eval_partition.txt, row 5: '182638.jpg' is not new"):
+        load(flat(write, parts=f"{PARTS}\n182638.jpg 0"), "test")
+
+
+def test_quoted_fields_of_a_csv(write):
+    write("img_align_celeba/182638.jpg")
+    quoted = [",".join(f'"{word}"' for word in line.split()) for line in ROWS]
+    write("list_attr_celeba.csv", "\n".join(["image_id," + ",".join(NAMES), *quoted]))
+    root = write("list_eval_partition.csv", '"image_id","partition"\n"182638.jpg","2"')
+    faces = load(root, "test")
+    assert [face.id for face in faces] == ["182638.jpg"]
+    assert faces.tally.dropped == {"in no split": 3}
+
+
+@pytest.mark.parametrize("parts", [",", ",,\n", '"'])
+def test_a_partition_that_begins_with_a_comma_or_a_quote_is_an_error(write, parts):
+    write("img_align_celeba/1.jpg")
+    write("list_attr_celeba.txt", attr(*ROWS))
+    with pytest.raises(DataError, match=r"list_eval_partition\.csv, row 1"):
+        load(write("list_eval_partition.csv", parts), "test")
+
+
+def test_a_count_of_thousands_of_digits_is_an_error(write):
+    with pytest.raises(DataError, match=r"list_attr_celeba.txt, row 1: .* among the 40 attribute names"):
+        load(flat(write, "9" * 5000 + "\n" + attr(*ROWS, count=False)), "test")
+
+
 def test_missing_files_say_what_is_wanted_and_where_it_is_from(tmp_path):
     with pytest.raises(DataError, match=r"list_attr_celeba\.txt.*mmlab\.ie\.cuhk\.edu\.hk"):
         load(tmp_path, "test")

@@ -60,6 +60,8 @@ def test_the_faces_of_a_photograph_stay_together(write):
         ("0 1 60 60 50 54.3 3", ["1 60 60 50", "encloses"]),
         ("0 50 2 60 50 54.3 3", ["50 2 60 50", "encloses"]),
         ("0 1 2 60 50 3", ["8 fields"]),
+        ("x.jpg 0 1 2 60 50 3", ["'x.jpg'", "number of a face"]),
+        ("0 -1000000000000 2 60 50 54.3 3", ["-1000000000000", "encloses"]),
         ("9 1 2 60 50 54.3 3", [f"'{SCENE}#9'", "earlier row"]),
     ],
 )
@@ -68,6 +70,14 @@ def test_bad_values_name_file_row_and_value(write, bad, words):
     with pytest.raises(DataError) as error:
         load(root, "test")
     assert all(word in str(error.value) for word in ["label.lst, row 2", *words])
+
+
+def test_the_widest_box_with_the_widest_margin_is_a_box(write):
+    root, wide = layout(write, f"{SCENE} 0 0 0 {2**28} {2**28} 1 3"), {"expw": {"margin": 1.0}}
+    (face,) = datasets.load("expw", root, "test", datasets.DataOptions.model_validate(wide))
+    assert face.image.box == (0, 0, 2**29, 2**29)
+    with pytest.raises(DataError, match="encloses"):
+        load(layout(write, f"{SCENE} 0 0 0 {2**30} {2**30} 1 3"), "test")
 
 
 def test_what_is_missing_is_said(write, tmp_path):

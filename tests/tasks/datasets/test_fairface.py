@@ -97,6 +97,27 @@ def test_a_header_without_a_column(write):
         load(write("fairface_label_val.csv", "file,age,gender\nval/1.jpg,0-2,Male"), "test")
 
 
+def test_a_header_with_a_column_twice(write):
+    layout(write)
+    with pytest.raises(DataError, match=r"row 1: .* names each column once"):
+        load(write("fairface_label_val.csv", "file,age,gender,race,age\nval/1.jpg,0-2,Male,White,3-9"), "test")
+
+
+def test_a_zero_byte_or_a_folder_in_place_of_the_file(write, tmp_path):
+    with pytest.raises(DataError, match=r"fairface_label_val\.csv, row 3: .* zero byte"):
+        load(layout(write, ROWS[0], "\0" * 99), "test")
+    (tmp_path / "fairface_label_val.csv").unlink()
+    (tmp_path / "fairface_label_val.csv").mkdir()
+    with pytest.raises(DataError, match=r"fairface_label_val\.csv cannot be read: Is a directory"):
+        load(tmp_path, "test")
+
+
+def test_an_error_does_not_show_a_whole_huge_value(write):
+    with pytest.raises(DataError) as error:
+        load(layout(write, f"val/{'x' * 100_000},0-2,Male,Martian,True"), "test")
+    assert len(str(error.value)) < 1000
+
+
 def test_what_is_missing_is_said(tmp_path):
     with pytest.raises(DataError, match=r"fairface_label_val\.csv.*joojs/fairface"):
         load(tmp_path, "test")

@@ -1,3 +1,4 @@
+import os
 from functools import partial
 
 import pytest
@@ -72,6 +73,12 @@ def test_bad_values_name_file_row_and_value(write, rows, head, words):
     with pytest.raises(DataError) as error:
         load(root, "test")
     assert all(word in str(error.value) for word in ["MAAD_Face.csv", *words])
+
+
+def test_a_folder_whose_name_is_no_utf8_is_no_identity(write, tmp_path):
+    layout(write)
+    os.mkdir(os.fsencode(tmp_path / "test") + b"/n\xff1")
+    assert len(load(tmp_path, "test")) == 2
 
 
 def test_what_is_missing_is_said(write, tmp_path):
