@@ -83,6 +83,7 @@ class Loader:
         _write_blocks(listed.apply(blocks, count) if listed else blocks, schema(columns.spaces, columns.boxed), file)
         note = {
             "state": state,
+            "bytes": file.stat().st_size,
             "folder": str(folder.resolve()),
             "dropped": dict(count.dropped),
             "repaired": dict(count.repaired),
@@ -147,12 +148,13 @@ def _replace(file: Path, content: bytes) -> None:
 
 
 def _note(file: Path, state: str) -> dict[str, Any] | None:
-    """What is known of an index that is there and still holds."""
+    """What is known of an index that is there, whole, and still holds."""
     try:
         note = json.loads(file.with_suffix(".json").read_bytes())
+        size = file.stat().st_size  # a power cut or a full disk may have left less than was written
     except (OSError, ValueError):
         return None
-    return note if isinstance(note, dict) and note.get("state") == state and file.exists() else None
+    return note if isinstance(note, dict) and (note.get("state"), note.get("bytes")) == (state, size) else None
 
 
 def _forget_lost(cache: Path) -> None:

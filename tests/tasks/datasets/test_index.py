@@ -211,6 +211,15 @@ def test_a_damaged_note_is_not_believed(toy, cache, plain, damage):
     assert read_all(toy, "expw") == plain("expw")
 
 
+def test_an_index_that_was_cut_short_is_made_anew(toy, cache, plain):
+    for dataset in LOADERS:
+        open_index(dataset, toy / dataset)
+    for file in (cache / "index").glob("*.arrow"):
+        os.truncate(file, file.stat().st_size // 2)
+    for dataset in LOADERS:
+        assert read_all(toy, dataset) == plain(dataset)
+
+
 def test_an_index_that_was_deleted_is_made_anew(toy, cache, plain):
     read_all(toy, "expw")
     (table,) = (cache / "index").glob("*.arrow")
