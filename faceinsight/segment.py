@@ -5,15 +5,16 @@ before its map, so that every map has one; a picture with map and line is never 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
 from faceinsight.parsing import FaceParser
+from harness.digests import look
 from harness.errors import DataError, ImageError, UnknownNameError
-from harness.images import digest, read
+from harness.images import read
 from harness.maps import map_file, write_about, write_map
 from harness.records import ImageRef, Record
 from tasks.datasets import LOADERS, Faces, open_index
@@ -145,22 +146,21 @@ class _Run:
         _end_torn_line(folder / _NOTES)
 
     def missing(self, images: Iterable[ImageRef]) -> Iterator[_Picture]:
-        """Read each picture once and yield those without a map."""
+        """The pictures without a map, each once; what was mapped before is not even read."""
         yielded = set()
-        for ref in images:
-            try:
-                image = read(ref)
-            except ImageError as error:
-                self._unreadable.append(str(error))
+        refs, same = tee(images)
+        for ref, found in zip(refs, look(same), strict=True):
+            if isinstance(found, ImageError):
+                self._unreadable.append(str(found))
                 self._advance(1)
                 continue
-            name = digest(image)
+            name = found.digest
             self._seen.append(name)
             if name in yielded or (name in self._notes and map_file(self._folder, name).is_file()):
                 self._advance(1)
                 continue
             yielded.add(name)
-            yield _Picture(name, image)
+            yield _Picture(name, read(ref))
 
     def note(self, note: Note) -> None:
         """Write a line, in one piece: another process may write into the same folder."""

@@ -2,21 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
+from harness.digests import Seen, look
 from harness.errors import ImageError
-from harness.images import digest, read
 from harness.records import Case, Decoding, ImageRef, Prompt, Sample
 from tasks.datasets import DataOptions
 from tasks.datasets.base import Tally
 from tasks.registry import Question, samples
 
 T = TypeVar("T")
-READERS = 4  # PIL decodes outside the interpreter lock
 
 
 class Picture(NamedTuple):
@@ -129,8 +127,7 @@ class Planner:
     def look(self, images: Sequence[ImageRef]) -> list[Picture]:
         """What is to be known of each image; each is read once."""
         new = [image for image in dict.fromkeys(images) if image not in self._seen]
-        with ThreadPoolExecutor(READERS) as pool:
-            self._seen.update(zip(new, pool.map(_picture, new), strict=True))
+        self._seen.update(zip(new, map(_picture, new, look(new)), strict=True))
         return [self._seen[image] for image in images]
 
     def key(self, sample_id: str, picture: Picture, prompt: Prompt) -> str:
@@ -153,12 +150,10 @@ def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:
     return list(first.values())
 
 
-def _picture(ref: ImageRef) -> Picture:
-    try:
-        image = read(ref)
-    except ImageError as error:
-        return Picture(_bytes_of(ref.path), None, str(error))
-    return Picture(digest(image), image.size)
+def _picture(ref: ImageRef, found: Seen | ImageError) -> Picture:
+    if isinstance(found, ImageError):
+        return Picture(_bytes_of(ref.path), None, str(found))
+    return Picture(found.digest, found.size)
 
 
 def _bytes_of(file: Path) -> str:
