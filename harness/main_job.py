@@ -12,6 +12,7 @@ from adapters.registry import ModelSpec, spec
 from adapters.registry import names as model_names
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
+from harness.derived import mark, up_to_date
 from harness.devices import Device
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
@@ -25,7 +26,7 @@ from harness.records import Decoding, Record
 from harness.rescore import rescore
 from harness.runner import Outcome, Runner
 from harness.speeds import Stopwatch
-from harness.store import RunFolder
+from harness.store import PAGE, RunFolder
 from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
 from tasks.datasets import DataOptions, require
@@ -71,11 +72,19 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
         planned, device = _foresee(folder, config, options, specs, console)
         record(folder, config, planned)
         outcome = _ask(folder, config, planned, options, _Watch(specs, device, console))
-        scores = rescore(folder)
-        page = write_report(folder.path)
-    show_scores(scores)
+        page = _derive(folder)
+    show_scores(folder.read_scores())
     _conclude(outcome, folder, page, console)
     return outcome
+
+
+def _derive(folder: RunFolder) -> Path:
+    """Scores and report, where they are not those of the answers already."""
+    if not up_to_date(folder):
+        rescore(folder)
+        write_report(folder.path)
+        mark(folder)
+    return folder.path / PAGE
 
 
 def settings(options: Options) -> RunConfig:

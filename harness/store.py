@@ -6,6 +6,7 @@ RUN/responses/<model>/<question>.jsonl       Response rows: append-only, flushed
 RUN/predictions/<model>/<question>.jsonl     Prediction rows, derived
 RUN/scores.json                              Score rows, derived
 RUN/report/                                  derived
+RUN/derived.json                             what the derived files were made from
 """
 
 import json
@@ -24,6 +25,8 @@ from harness.errors import StoreError
 from harness.records import Case, Prediction, Record, Response, Score
 
 Row = TypeVar("Row", bound=Record)
+PAGE = "report/index.html"
+SCORES = "scores.json"
 
 
 class RunFolder:
@@ -124,7 +127,17 @@ class RunFolder:
     def write_scores(self, scores: Sequence[Score]) -> None:
         """Replace all scores."""
         rows = [score.model_dump(mode="json") for score in scores]
-        write_atomically(self.path / "scores.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_atomically(self.path / SCORES, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+
+    def read_scores(self) -> list[Score]:
+        """All scores; none before the first are written."""
+        file = self.path / SCORES
+        try:
+            return [Score.model_validate(row) for row in json.loads(file.read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (ValueError, TypeError) as error:
+            raise StoreError(f"{file} is damaged: `python -m harness score {self.path}` writes it again.") from error
 
     def _file(self, *parts: str) -> Path:
         return self.path / rows_file(*parts)

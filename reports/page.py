@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.records import METRICS
+from harness.store import PAGE
 from reports import figures, gallery, problems, ranking, style, tables
 from reports.load import Question, Run, read
 
@@ -53,7 +54,7 @@ def write(run_folder: Path, out: Path | None = None) -> Path:
     Raises:
         StoreError: the folder holds no run.
     """
-    target = out or run_folder / "report" / "index.html"
+    target = out or run_folder / PAGE
     page = render(read(run_folder))
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.part")
