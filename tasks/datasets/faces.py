@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from tasks.labels import LabelSpace, label_space
 
 Places = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int8]
+_KINDS: dict[Any, np.dtype[Any]] = {pa.int8(): np.dtype(np.int8), pa.int32(): np.dtype(np.int32)}
 BLOCK = 8192
 """Rows that are turned into records at once."""
 
@@ -117,7 +118,7 @@ class Faces(Sequence[Face]):
             cuts = [0, *(np.flatnonzero(np.diff(owners)) + 1).tolist(), len(places)]
             for first, last in pairwise(cuts):
                 owner = int(owners[first])
-                yield batches[owner].take(pa.array(places[first:last] - starts[owner]))
+                yield batches[owner].take(_indices(places[first:last] - starts[owner]))
 
     def _records(self, block: pa.RecordBatch) -> Iterator[Face]:
         ids, paths = block.column("id").to_pylist(), block.column("path").to_pylist()
@@ -133,6 +134,11 @@ class Faces(Sequence[Face]):
             )
 
 
+def _indices(places: Places) -> pa.Array:
+    """As pa.array, which imports pandas to see whether it was given any of its objects."""
+    return pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(np.ascontiguousarray(places))])
+
+
 def _golds(space: LabelSpace, values: Codes) -> Iterator[Gold]:
     if space.kind != "attributes":
         yield from (space.labels[code] for code in values.tolist())
@@ -141,8 +147,15 @@ def _golds(space: LabelSpace, values: Codes) -> Iterator[Gold]:
         yield {label: value > 0 for label, value in zip(space.labels, row, strict=True) if value}
 
 
-def _values(column: pa.Array) -> npt.NDArray[np.int8]:
+def _values(column: pa.Array) -> npt.NDArray[Any]:
     if isinstance(column, pa.FixedSizeListArray):
-        width = column.type.list_size
-        return column.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)  # type: ignore[no-any-return]
-    return column.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+        return numbers(column.flatten()).reshape(-1, column.type.list_size)
+    return numbers(column)
+
+
+def numbers(column: pa.Array) -> npt.NDArray[Any]:
+    """A column of numbers without gaps, as it lies in memory; Arrow's `to_numpy` would import pandas (0.2 s)."""
+    kind = _KINDS[column.type]
+    if not len(column):
+        return np.zeros(0, kind)
+    return np.frombuffer(column.buffers()[1], kind, len(column), column.offset * kind.itemsize)

@@ -25,7 +25,7 @@ from pyarrow import ipc
 from harness.errors import ConfigError, DataError, UnknownNameError
 from harness.places import cache_folder
 from tasks.datasets.base import SPLITS, Count, Tally
-from tasks.datasets.faces import Faces
+from tasks.datasets.faces import Faces, numbers
 from tasks.datasets.lists import SplitList
 from tasks.datasets.options import DataOptions
 from tasks.datasets.pack import schema
@@ -107,7 +107,7 @@ class Index:
         """Split -> why it cannot be read."""
         self._note = note
         self._table = ipc.open_file(pa.memory_map(str(file))).read_all()
-        self._split = self._table.column("split").to_numpy()
+        self._split = np.concatenate([np.zeros(0, np.int8), *map(numbers, self._table.column("split").chunks)])
 
     def __len__(self) -> int:
         """The faces of all splits."""

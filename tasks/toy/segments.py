@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from harness.maps import CLASSES
 from tasks.toy.draw import WHOLE, Framing, View, avatar, cutout_size, frame, rasterise, scene, view
@@ -113,6 +112,8 @@ def _paint(element: ET.Element, name: str) -> None:
 
 def _decode(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Read classes from colours; a pixel of no class's colour takes the class of its nearest neighbour that has one."""
+    from scipy.ndimage import distance_transform_edt  # a third of a second, which runs on faces drawn before save
+
     red, green, blue, alpha = (pixels[..., channel].astype(np.int32) for channel in range(4))
     colours = (red << 16) + (green << 8) + blue
     classes = np.zeros(pixels.shape[:2], np.uint8)
