@@ -73,16 +73,17 @@ class _Reader:
         self.opens_denied: set[int] = set()
 
     def read(self) -> Scopes:
-        place = 0
+        place, known = 0, cues()
         while place < len(self.texts):
-            found = cues().at(self.texts, place)
+            found = known.at(self.texts, place)
             last = found.last if found else place + 1
             kinds = found.meaning if found else self._contraction(place)
             if not kinds:
                 self._close(place)
             before = Mark(self.force, self.rank)
             self.marks.extend([before] * (last - place))
-            self._open(kinds, place, last)
+            if kinds:
+                self._open(kinds, place, last)
             place = last
         self._ask()
         return Scopes(self.marks, self.refusals, frozenset(self.opens_denied))
@@ -131,6 +132,8 @@ class _Reader:
 
     def _close(self, place: int) -> None:
         text = self.texts[place]
+        if self.force == Force.SAID and not self.aside and not self.sticky and text[0].isalpha():
+            return  # nothing is open that a word could close
         if self.aside and text not in SENTENCE_ENDS:
             if text in (",", "and", "while") and place > self.opened and self._at(place + 1) in word_set("persons"):
                 self._reset()

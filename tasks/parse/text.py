@@ -68,8 +68,8 @@ def words(phrase: str) -> tuple[str, ...]:
 
 
 def _is_name(reply: str, start: int, end: int) -> bool:
-    title = reply[start].isupper() and end - start > 1 and reply[start + 1].islower()
-    return title or "_" in (reply[end : end + 1], reply[start - 1 : start])
+    title = end - start > 1 and reply[start].isupper() and reply[start + 1].islower()
+    return title or reply[end : end + 1] == "_" or reply[start - 1 : start] == "_"
 
 
 def _lower(text: str) -> str:
@@ -112,17 +112,19 @@ class Lexicon(Generic[Meaning]):
 
     def at(self, texts: Sequence[str], place: int) -> Found[Meaning] | None:
         """The longest phrase that begins at this place."""
-        for phrase, meaning in self._by_first.get(texts[place], ()):
+        known = self._by_first.get(texts[place])
+        if known is None:  # most words begin no phrase
+            return None
+        for phrase, meaning in known:
             last = place + len(phrase)
-            if tuple(texts[place:last]) == phrase:
+            if len(phrase) == 1 or tuple(texts[place:last]) == phrase:
                 return Found(place, last, meaning)
         return None
 
     def find(self, texts: Sequence[str]) -> Iterable[Found[Meaning]]:
         """All phrases from left to right, none overlapping another."""
-        place = 0
-        while place < len(texts):
-            found = self.at(texts, place)
-            if found:
+        behind = 0
+        for place, text in enumerate(texts):
+            if place >= behind and text in self._by_first and (found := self.at(texts, place)):
                 yield found
-            place = found.last if found else place + 1
+                behind = found.last
