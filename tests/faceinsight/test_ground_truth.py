@@ -43,7 +43,7 @@ def test_datasets_add_up_to_all_faces_however_many_are_counted_at_once(sizes, se
     faces = sized(dict(zip(("celeba", "maad", "expw"), sizes, strict=True)), seed)
     faces = faces.subset(np.random.default_rng(seed).permutation(len(faces)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ground_truth, "_ROWS", at_once)
+        patch.setattr(ground_truth, "ROWS", at_once)
         counted = tallies(faces, SHIPPED)
     assert list(counted) == ["celeba", "maad", "expw"]
     assert {name: one.faces for name, one in counted.items()} == faces.sizes()
