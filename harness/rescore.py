@@ -1,6 +1,11 @@
 """From stored responses to predictions and scores: seconds, on a laptop, without a model."""
 
-from collections.abc import Sequence
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
 
 from harness.records import Case, Prediction, Response, Sample, Score
 from harness.score import predict, score
@@ -8,22 +13,44 @@ from harness.store import RunFolder
 from tasks.labels import label_space
 from tasks.registry import Question
 
+LARGE = 2_000_000
+"""Bytes of responses from which several processes are worth their start."""
 
-def rescore(folder: RunFolder) -> list[Score]:
+
+def rescore(folder: RunFolder, jobs: int | None = None) -> list[Score]:
     """Parse every stored response again and replace predictions/ and scores.json.
+
+    Args:
+        folder: of the run.
+        jobs: processes; by default one for each core where there is much to read, else none but this.
 
     Raises:
         StoreError: the folder holds no run.
     """
     run = folder.run()
     questions = [Question.model_validate(row) for row in run["questions"]]
-    found = [_score_one(folder, model, asked) for asked in questions for model in run["models"]]
-    scores = [row for row in found if row is not None]
+    pairs = [(model, asked) for asked in questions for model in run["models"]]
+    scores = [row for row in _map(folder, pairs, jobs or _jobs(folder)) if row is not None]
     folder.write_scores(scores)
     return scores
 
 
-def _score_one(folder: RunFolder, model: str, asked: Question) -> Score | None:
+def _map(folder: RunFolder, pairs: Sequence[tuple[str, Question]], jobs: int) -> Iterator[Score | None]:
+    models, questions = zip(*pairs, strict=True) if pairs else ((), ())
+    folders = [folder.path] * len(pairs)
+    # A fork would take torch's threads along where a run has loaded it.
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn) if jobs > 1 else nullcontext() as pool:
+        yield from (pool.map if pool else map)(_score_one, folders, models, questions)
+
+
+def _jobs(folder: RunFolder) -> int:
+    size = sum(file.stat().st_size for file in (folder.path / "responses").rglob("*.jsonl"))
+    return len(os.sched_getaffinity(0)) if size > LARGE and hasattr(os, "sched_getaffinity") else 1
+
+
+def _score_one(path: Path, model: str, asked: Question) -> Score | None:
+    folder = RunFolder(path)
     responses = folder.read_responses(model, asked.name)
     cases = [case for case in folder.read_cases(asked.name) if case.key in responses]
     if not cases:

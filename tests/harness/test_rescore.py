@@ -37,3 +37,10 @@ def test_evidence_goes_from_the_responses_to_predictions_and_scores(folder: RunF
     lines = (folder.path / "predictions" / "sure" / "fairface.gender.jsonl").read_text().splitlines()
     kept = [Prediction.model_validate_json(line).label_scores for line in lines]
     assert [scores and scores["Male"] for scores in kept] == list(BELIEFS)
+
+
+def test_several_processes_find_what_one_does(folder: RunFolder):
+    alone = rescore(folder, jobs=1)
+    predictions = {file: file.read_bytes() for file in (folder.path / "predictions").rglob("*.jsonl")}
+    assert rescore(folder, jobs=2) == alone == folder.read_scores()
+    assert {file: file.read_bytes() for file in (folder.path / "predictions").rglob("*.jsonl")} == predictions
