@@ -2,8 +2,8 @@
 
     python -m benchmarks.scoring [--samples 20000] [--models 10]
 
-Replies are put together from rows of the parser's table (tests/tasks/replies.jsonl), three to a reply, so that they are as
-long and as varied as what models write. Prints seconds of `score` and of `report`, each in a process of its own.
+Replies are put together from rows of the parser's table (tests/tasks/replies.jsonl), three to a reply, so that they are
+as long and as varied as what models write. Prints seconds of `score` and of `report`, each in a process of its own.
 """
 
 import argparse
@@ -40,11 +40,14 @@ def write(folder: RunFolder, samples: int, models: int) -> int:
     )
     cases = [
         Case(
-            key=f"{number:032x}", sample_id=f"{number:06d}.jpg", image=ImageRef(path=Path(f"{number:06d}.jpg")), text="?",
+            key=f"{number:032x}",
+            sample_id=f"{number:06d}.jpg",
+            image=ImageRef(path=Path(f"{number:06d}.jpg")),
             gold={label: luck.random() < 0.2 for label in labels},
+            text="?",
         )
         for number in range(samples)
-    ]  # fmt: skip
+    ]
     folder.write_cases(QUESTION, cases)
     for name in names:
         rows = []

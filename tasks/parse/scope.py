@@ -74,7 +74,12 @@ class _Reader:
 
     def read(self) -> Scopes:
         place, known = 0, cues()
+        openings = known.openings
         while place < len(self.texts):
+            if self.texts[place] not in openings and self._untouched(place):
+                self.marks.append(Mark(self.force, self.rank))
+                place += 1
+                continue
             found = known.at(self.texts, place)
             last = found.last if found else place + 1
             kinds = found.meaning if found else self._contraction(place)
@@ -87,6 +92,11 @@ class _Reader:
             place = last
         self._ask()
         return Scopes(self.marks, self.refusals, frozenset(self.opens_denied))
+
+    def _untouched(self, place: int) -> bool:
+        """Whether this word, which is no cue, changes nothing: most words do not, where nothing is open."""
+        open_ = self.force or self.aside or self.sticky  # Force.SAID is 0
+        return not open_ and self.texts[place].isalpha()
 
     def _contraction(self, place: int) -> frozenset[str]:
         return frozenset({"deny"}) if self.texts[place].endswith("n't") else frozenset()
@@ -132,8 +142,6 @@ class _Reader:
 
     def _close(self, place: int) -> None:
         text = self.texts[place]
-        if self.force == Force.SAID and not self.aside and not self.sticky and text[0].isalpha():
-            return  # nothing is open that a word could close
         if self.aside and text not in SENTENCE_ENDS:
             if text in (",", "and", "while") and place > self.opened and self._at(place + 1) in word_set("persons"):
                 self._reset()

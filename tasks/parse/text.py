@@ -56,20 +56,19 @@ def tokens(reply: str) -> list[Token]:
     """The words and signs of a reply; quotes, asterisks and the like are left out."""
     text = _HYPHEN.sub(" ", _lower(_shorten(reply)).translate(_SAME))
     text = _LEADER.sub(lambda dots: ":" + " " * (len(dots.group()) - 1), text)
-    return [
-        Token(found.group(), found.start(), found.end(), _is_name(reply, found.start(), found.end()))
-        for found in _TOKEN.finditer(text)
-    ]
+    underscored = "_" in reply
+    cut = []
+    for found in _TOKEN.finditer(text):
+        start, end = found.span()
+        name = reply[start].isupper() and end - start > 1 and reply[start + 1].islower()
+        name = name or (underscored and "_" in (reply[end : end + 1], reply[start - 1 : start]))
+        cut.append(Token(found.group(), start, end, name))
+    return cut
 
 
 def words(phrase: str) -> tuple[str, ...]:
     """A phrase of a data file, cut as a reply is."""
     return tuple(token.text for token in tokens(phrase))
-
-
-def _is_name(reply: str, start: int, end: int) -> bool:
-    title = end - start > 1 and reply[start].isupper() and reply[start + 1].islower()
-    return title or reply[end : end + 1] == "_" or reply[start - 1 : start] == "_"
 
 
 def _lower(text: str) -> str:
@@ -106,16 +105,15 @@ class Lexicon(Generic[Meaning]):
 
     def __init__(self, phrases: Mapping[tuple[str, ...], Meaning]) -> None:
         self._by_first: dict[str, list[tuple[tuple[str, ...], Meaning]]] = {}
+        self.openings = self._by_first.keys()
+        """The words that begin a phrase: most begin none."""
         for phrase, meaning in sorted(phrases.items(), key=lambda item: -len(item[0])):
             if phrase:
                 self._by_first.setdefault(phrase[0], []).append((phrase, meaning))
 
     def at(self, texts: Sequence[str], place: int) -> Found[Meaning] | None:
         """The longest phrase that begins at this place."""
-        known = self._by_first.get(texts[place])
-        if known is None:  # most words begin no phrase
-            return None
-        for phrase, meaning in known:
+        for phrase, meaning in self._by_first.get(texts[place], ()):
             last = place + len(phrase)
             if len(phrase) == 1 or tuple(texts[place:last]) == phrase:
                 return Found(place, last, meaning)
