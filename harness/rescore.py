@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
 
 from harness.records import Case, Prediction, Response, Sample, Score
@@ -27,6 +28,7 @@ def rescore(folder: RunFolder, jobs: int | None = None) -> list[Score]:
     Raises:
         StoreError: the folder holds no run.
     """
+    _cases.cache_clear()
     run = folder.run()
     questions = [Question.model_validate(row) for row in run["questions"]]
     pairs = [(model, asked) for asked in questions for model in run["models"]]
@@ -52,7 +54,7 @@ def _jobs(folder: RunFolder) -> int:
 def _score_one(path: Path, model: str, asked: Question) -> Score | None:
     folder = RunFolder(path)
     responses = folder.read_responses(model, asked.name)
-    cases = [case for case in folder.read_cases(asked.name) if case.key in responses]
+    cases = [case for case in _cases(path, asked.name) if case.key in responses]
     if not cases:
         return None
     predictions = [_predict(case, responses[case.key], asked) for case in cases]
@@ -60,10 +62,17 @@ def _score_one(path: Path, model: str, asked: Question) -> Score | None:
     return score(asked, model, _samples(cases), predictions)
 
 
+@lru_cache(maxsize=1)
+def _cases(path: Path, question: str) -> list[Case]:
+    """The samples of a question, which its models follow one another in needing."""
+    return RunFolder(path).read_cases(question)
+
+
 def _predict(case: Case, response: Response, asked: Question) -> Prediction:
     # Equal pictures share one response; each sample gets a prediction under its own id.
-    own = response.model_copy(update={"sample_id": case.sample_id})
-    return predict(own, label_space(asked.space))
+    own = case.sample_id == response.sample_id
+    mine = response if own else response.model_copy(update={"sample_id": case.sample_id})
+    return predict(mine, label_space(asked.space))
 
 
 def _samples(cases: Sequence[Case]) -> list[Sample]:
