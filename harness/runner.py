@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from pydantic import Field
 
 from harness.engines import Engine
-from harness.errors import AdapterError
+from harness.errors import AdapterError, BudgetError
 from harness.plan import PlannedQuestion
 from harness.records import Decoding, Record, Request, Response
 from harness.store import RunFolder
@@ -41,11 +41,13 @@ class Outcome(Record):
     """Responses without an answer, this time's and earlier ones."""
     broken_models: dict[str, str] = Field(default_factory=dict)
     """Models that could not be loaded, or broke off, with the reason."""
+    stopped_models: dict[str, str] = Field(default_factory=dict)
+    """Models whose budget is used up, with what that is; their other requests are still to be made."""
 
     @property
     def complete(self) -> bool:
         """Whether every request has an answer."""
-        return not self.failed and not self.broken_models
+        return not self.failed and not self.broken_models and not self.stopped_models
 
 
 class Runner:
@@ -61,15 +63,17 @@ class Runner:
 
     def run(self, models: Sequence[str], questions: Sequence[PlannedQuestion], retry_failed: bool = False) -> Outcome:
         """Ask what is not answered yet. A model that cannot be used is reported; the others go on."""
-        asked, broken = 0, {}
+        asked = 0
+        broken: dict[str, str] = {}
+        stopped: dict[str, str] = {}
         for model in models:
             try:
                 asked += self._ask_model(model, questions, retry_failed)
-            except AdapterError as error:
+            except (AdapterError, BudgetError) as error:
                 self.listener.end()
-                broken[model] = str(error)
+                (stopped if isinstance(error, BudgetError) else broken)[model] = str(error)
         failed = sum(self._failures(model, planned) for model in models for planned in questions)
-        return Outcome(asked=asked, failed=failed, broken_models=broken)
+        return Outcome(asked=asked, failed=failed, broken_models=broken, stopped_models=stopped)
 
     def _ask_model(self, model: str, questions: Sequence[PlannedQuestion], retry_failed: bool) -> int:
         engine: Engine | None = None

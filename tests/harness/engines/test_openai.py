@@ -1,0 +1,234 @@
+"""The OpenAI-compatible engine against a server that misbehaves: each request ends as one response or is still open."""
+
+import base64
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from adapters.registry import spec
+from harness import images
+from harness.engines import EndpointOptions, EngineOptions, open_engine
+from harness.errors import AdapterError, BudgetError
+from harness.records import Decoding, ImageRef, Request, Response
+from tests.endpoint import STALL, Act, Server, answer, complaint, serving
+from tests.fakes import picture
+
+Script = Callable[[int, dict[str, Any]], Act]
+Serve = Callable[..., Server]
+KEY = "sk-a-secret-that-nobody-may-see"
+
+
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Start a server with a script; the test's end stops it."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda *script: stack.enter_context(serving(*script))
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> list[Request]:
+    return made(tmp_path, 12)
+
+
+def made(folder: Path, count: int) -> list[Request]:
+    return [
+        Request(
+            key=f"key-{number}",
+            sample_id=f"sample-{number}",
+            image=ImageRef(path=picture(folder / f"secret-name-{number}.png", number)),
+            text=f"Question {number}?",
+            space="fairface.gender",
+        )
+        for number in range(count)
+    ]
+
+
+def ask(server: Server, requests: list[Request], decoding: Decoding | None = None, **options: Any) -> list[Response]:
+    """All responses, each request's exactly once."""
+    engine = opened(server, **options)
+    rows = [row for batch in engine.generate(requests, decoding or Decoding()) for row in batch]
+    assert sorted(row.key for row in rows) == sorted(request.key for request in requests)
+    assert all(bool(row.error) == (row.finish == "failed") for row in rows)
+    return sorted(rows, key=lambda row: [request.key for request in requests].index(row.key))
+
+
+def opened(server: Server, spending: Path | None = None, **options: Any) -> Any:
+    quick = {"timeout": 5.0, "max_retries": 1} | options
+    place = EngineOptions(endpoint=EndpointOptions(**quick), spending=spending)
+    return open_engine(spec(f"openai:face-model@{server.url}"), place)
+
+
+def once(act: Act) -> Script:
+    """Misbehave at the first attempt, then behave."""
+    return lambda number, body: act if number == 0 else Act()
+
+
+def always(act: Act) -> Script:
+    return lambda number, body: act
+
+
+def test_answers_carry_their_keys_text_and_tokens(serve: Serve, requests: list[Request]):
+    server = serve(lambda number, body: Act(body=answer(body["messages"][0]["content"][1]["text"] + " Yes.")))
+    rows = ask(server, requests)
+    assert [row.text for row in rows] == [f"{request.text} Yes." for request in requests]
+    assert {(row.finish, row.prompt_tokens, row.new_tokens) for row in rows} == {("stop", 100, 3)}
+    assert all(row.seconds for row in rows)
+
+
+def test_what_is_sent_is_pixels_words_and_decoding_alone(serve: Serve, tmp_path: Path):
+    file = tmp_path / "secret-name.png"
+    note = PngImagePlugin.PngInfo()
+    note.add_text("Comment", "secret-gold")
+    Image.effect_noise((31, 45), 90).convert("RGB").save(file, pnginfo=note, icc_profile=b"secret-profile")
+    ref = ImageRef(path=file, box=(3, 4, 20, 40))
+    request = Request(key="secret-key", sample_id="secret-sample", image=ref, text="Who?", space="secret-space")
+    server = serve()
+    ask(server, [request], Decoding(max_new_tokens=7, temperature=0.5, stop=("\n",), seed=3))
+    [body] = server.bodies
+    assert "secret" not in json.dumps([body, server.headers])
+    [message] = body.pop("messages")
+    first, second = message["content"]
+    assert second == {"type": "text", "text": "Who?"}
+    sent = base64.b64decode(first["image_url"]["url"].removeprefix("data:image/png;base64,"))
+    assert b"secret" not in sent
+    assert images.digest(Image.open(io.BytesIO(sent))) == images.digest(images.read(ref))
+    chosen = {"temperature": 0.5, "top_p": 1.0, "seed": 3, "max_tokens": 7, "stop": ["\n"]}
+    assert body == {"model": "face-model", "path": "/v1/chat/completions", **chosen}
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_no_more_than_so_many_are_under_way(serve: Serve, requests: list[Request], most: int):
+    server = serve(always(Act(pause=0.02)))
+    ask(server, requests, concurrency=most)
+    assert server.most == most
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        Act(status=429, headers={"Retry-After": "0.1"}, body=complaint("slow down")),
+        Act(status=500, body=b"oops"),
+        Act(cut=True),
+        Act(pause=STALL),
+        Act(trickle=0.05),
+    ],
+    ids=["429", "500", "cut", "stall", "trickle"],
+)
+def test_what_passes_is_asked_again(serve: Serve, requests: list[Request], act: Act):
+    server = serve(once(act))
+    rows = ask(server, requests[:3], timeout=0.5 if act.pause or act.trickle else 10.0)
+    assert {row.finish for row in rows} == {"stop"}
+    assert len(server.bodies) == 4
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (Act(status=500, body=complaint("out of\norder")), "answered 500: out of order"),
+        (Act(status=400, body=complaint("picture too small")), "answered 400: picture too small"),
+        (Act(status=307, headers={"Location": "http://127.0.0.1:1/v1"}, body=b""), "answered 307"),
+        (Act(cut=True), "connection to"),
+        (Act(pause=STALL), "no whole answer within 0.3 s (attempts: 1)"),
+        (Act(trickle=0.05), "no whole answer within 0.3 s"),
+        (Act(body=b'{"choices": ['), "is no chat completion"),
+        (Act(body=b"[1, 2]"), "is no chat completion"),
+        (Act(body=b"\xff\xfe"), "is no chat completion"),
+        (Act(body=b'{"choices": [{"message": {"content": "\\ud800"}}]}'), "is no chat completion"),
+        (Act(body=b'{"choices": []}'), "holds no choice"),
+        (Act(body=b'{"choices": null, "error": {"message": "overloaded"}}'), "holds no choice: overloaded"),
+        (Act(body=answer("Fem", "content_filter")), "content filter"),
+        (Act(body=answer(None, "tool_calls")), "for the reason 'tool_calls'"),
+        (Act(body=b"{}", headers={"Content-Encoding": "gzip"}), "connection to"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_stays_is_a_failed_row_with_a_sentence(serve: Serve, requests: list[Request], act: Act, words: str):
+    timeout = 0.3 if act.pause or act.trickle else 10.0  # a busy machine must not turn one failure into another
+    rows = ask(serve(always(act)), requests[:2], timeout=timeout, max_retries=0)
+    assert all(words in (row.error or "") for row in rows), rows[0].error
+
+
+def test_finish_and_refusal_are_kept(serve: Serve, requests: list[Request]):
+    bodies = [answer("So long", "length"), answer(None, "stop", refusal="I cannot say."), answer(None), answer("")]
+    rows = ask(serve(lambda number, body: Act(body=bodies[number])), requests[:4], concurrency=1)
+    found = [(row.text, row.finish) for row in rows]
+    assert found == [("So long", "length"), ("I cannot say.", "stop"), ("", "stop"), ("", "stop")]
+
+
+def test_an_answer_without_usage_is_an_answer(serve: Serve, requests: list[Request]):
+    body = json.dumps(json.loads(answer()) | {"usage": None}).encode()
+    [row] = ask(serve(always(Act(body=body))), requests[:1])
+    assert (row.text, row.prompt_tokens, row.new_tokens) == ("Female.", None, None)
+
+
+def test_a_broken_picture_is_never_sent_and_fails_alone(serve: Serve, requests: list[Request], tmp_path: Path):
+    (tmp_path / "secret-name-1.png").write_bytes(b"no picture")
+    server = serve()
+    rows = ask(server, requests[:3], spending=tmp_path / "spending.json")
+    assert [row.finish for row in rows] == ["stop", "failed", "stop"]
+    assert sorted(server.asked) == ["Question 0?", "Question 2?"]
+    assert json.loads((tmp_path / "spending.json").read_text())["requests"] == 2
+
+
+def test_the_newer_word_for_the_longest_answer_is_learnt(serve: Serve, requests: list[Request]):
+    no = Act(status=400, body=complaint("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."))
+    server = serve(lambda number, body: no if "max_tokens" in body else Act())
+    assert {row.finish for row in ask(server, requests, concurrency=2)} == {"stop"}
+    assert len(server.bodies) <= len(requests) + 2
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (Act(status=404, body=complaint("The model does not exist")), "has no model 'face-model'"),
+        (Act(status=401, body=complaint("no key")), "export it as OPENAI_API_KEY"),
+        (Act(status=429, body=complaint("pay", code="insufficient_quota")), "no credit left"),
+    ],
+)
+def test_what_no_request_can_mend_ends_the_model(serve: Serve, requests: list[Request], act: Act, words: str):
+    server = serve(always(act))
+    with pytest.raises(AdapterError, match=words):
+        ask(server, requests, concurrency=2, max_retries=0)
+    assert len(server.bodies) == 2
+
+
+def test_what_was_answered_before_the_end_is_there(serve: Serve, requests: list[Request]):
+    server = serve(lambda number, body: Act() if number < 5 else Act(status=404, body=complaint("gone")))
+    rows: list[Response] = []
+    with pytest.raises(AdapterError, match="gone"):
+        for batch in opened(server, concurrency=3).generate(requests, Decoding()):
+            rows += batch
+    assert len(rows) == 5
+
+
+def test_a_server_that_fails_every_request_ends_the_model(serve: Serve, requests: list[Request]):
+    server = serve(always(Act(status=500, body=complaint("broken"))))
+    rows = []
+    with pytest.raises(AdapterError, match=r"last 8 requests.*broken.*--retry-failed"):
+        for batch in opened(server, concurrency=1, max_retries=0).generate(requests, Decoding()):
+            rows += batch
+    assert len(rows) == len(server.bodies) == 8
+
+
+def test_a_server_that_is_not_there(requests: list[Request]):
+    with serving() as server:
+        pass
+    rows = ask(server, requests[:2], max_retries=0)
+    assert all("is the server running?" in (row.error or "") for row in rows)
+
+
+def test_a_filter_that_withholds_many_answers_is_no_broken_server(serve: Serve, requests: list[Request]):
+    rows = ask(serve(always(Act(body=answer("", "content_filter")))), requests)
+    assert {row.finish for row in rows} == {"failed"}
