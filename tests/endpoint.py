@@ -78,7 +78,7 @@ class Server:
         with self._lock:
             number = len(self.bodies)
             self.bodies.append(body)
-            self.headers.append(headers)
+            self.headers.append({name.lower(): value for name, value in headers.items()})
             self._now += 1
             self.most = max(self.most, self._now)
         return self.script(number, body)
@@ -94,7 +94,7 @@ class Server:
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
 
-            def do_POST(self) -> None:  # noqa: N802 - the name of http.server
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 act = server.enter(body | {"path": self.path}, dict(self.headers))
                 try:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from adapters.registry import spec
 from harness import images
 from harness.engines import EndpointOptions, EngineOptions, open_engine
-from harness.errors import AdapterError, BudgetError
+from harness.errors import AdapterError, BudgetError, HarnessError
 from harness.records import Decoding, ImageRef, Request, Response
 from tests.endpoint import STALL, Act, Server, answer, complaint, serving
 from tests.fakes import picture
@@ -68,6 +69,17 @@ def opened(server: Server, spending: Path | None = None, **options: Any) -> Any:
     quick = {"timeout": 5.0, "max_retries": 1} | options
     place = EngineOptions(endpoint=EndpointOptions(**quick), spending=spending)
     return open_engine(spec(f"openai:face-model@{server.url}"), place)
+
+
+def until_the_end(engine: Any, requests: list[Request]) -> tuple[list[Response], HarnessError | None]:
+    """What was answered, and why the rest was not asked."""
+    rows: list[Response] = []
+    try:
+        for batch in engine.generate(requests, Decoding()):
+            rows += batch
+    except HarnessError as error:
+        return rows, error
+    return rows, None
 
 
 def once(act: Act) -> Script:
@@ -206,19 +218,17 @@ def test_what_no_request_can_mend_ends_the_model(serve: Serve, requests: list[Re
 
 def test_what_was_answered_before_the_end_is_there(serve: Serve, requests: list[Request]):
     server = serve(lambda number, body: Act() if number < 5 else Act(status=404, body=complaint("gone")))
-    rows: list[Response] = []
-    with pytest.raises(AdapterError, match="gone"):
-        for batch in opened(server, concurrency=3).generate(requests, Decoding()):
-            rows += batch
+    rows, error = until_the_end(opened(server, concurrency=3), requests)
+    assert isinstance(error, AdapterError)
+    assert "gone" in str(error)
     assert len(rows) == 5
 
 
 def test_a_server_that_fails_every_request_ends_the_model(serve: Serve, requests: list[Request]):
     server = serve(always(Act(status=500, body=complaint("broken"))))
-    rows = []
-    with pytest.raises(AdapterError, match=r"last 8 requests.*broken.*--retry-failed"):
-        for batch in opened(server, concurrency=1, max_retries=0).generate(requests, Decoding()):
-            rows += batch
+    rows, error = until_the_end(opened(server, concurrency=1, max_retries=0), requests)
+    assert isinstance(error, AdapterError)
+    assert re.search("last 8 requests.*broken.*--retry-failed", str(error))
     assert len(rows) == len(server.bodies) == 8
 
 
@@ -232,3 +242,88 @@ def test_a_server_that_is_not_there(requests: list[Request]):
 def test_a_filter_that_withholds_many_answers_is_no_broken_server(serve: Serve, requests: list[Request]):
     rows = ask(serve(always(Act(body=answer("", "content_filter")))), requests)
     assert {row.finish for row in rows} == {"failed"}
+
+
+def test_the_budget_of_requests_is_kept_and_a_larger_one_goes_on(serve: Serve, requests: list[Request], tmp_path: Path):
+    server = serve(always(Act(pause=0.01)))
+    spending = tmp_path / "spending.json"
+    rows, error = until_the_end(opened(server, spending, max_requests=5, concurrency=4), requests)
+    assert isinstance(error, BudgetError)
+    assert "--max-requests 5 is used up: 5 requests" in str(error)
+    assert len(rows) == len(server.bodies) == 5
+    left = [request for request in requests if request.key not in {row.key for row in rows}]
+    nothing, again = until_the_end(opened(server, spending, max_requests=5), left)
+    assert (nothing, type(again), len(server.bodies)) == ([], BudgetError, 5)
+    rest, end = until_the_end(opened(server, spending, max_requests=12), left)
+    assert end is None
+    assert {row.key for row in rows + rest} == {request.key for request in requests}
+    assert len(set(server.asked)) == len(server.asked) == 12
+
+
+def test_repeats_count_and_are_not_sent_beyond_the_budget(serve: Serve, requests: list[Request]):
+    no = Act(status=429, headers={"Retry-After": "0.05"}, body=complaint("slow down"))
+    server = serve(lambda number, body: Act() if number == 0 else no)
+    rows, error = until_the_end(opened(server, max_requests=4, max_retries=9, concurrency=1), requests)
+    assert isinstance(error, BudgetError)
+    assert len(server.bodies) == 4
+    assert [row.finish for row in rows] == ["stop"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 6])
+def test_the_budget_of_dollars_is_never_exceeded(serve: Serve, requests: list[Request], concurrency: int):
+    # An answer costs 100 * 10 + 3 * 100 millionths of a dollar; before any is known, 32,000 * 10 + 5 * 100 are feared.
+    server = serve(always(Act(pause=0.01)))
+    prices = {"price_in": 10.0, "price_out": 100.0}
+    engine = opened(server, max_cost=0.33, concurrency=concurrency, **prices)
+    rows = [row for batch in engine.generate(requests, Decoding(max_new_tokens=5)) for row in batch]
+    assert len(rows) == 12
+    assert engine.budget.spent.cost == pytest.approx(12 * 1300e-6)
+    rows, error = until_the_end(opened(server, max_cost=0.32, concurrency=concurrency, **prices), requests)
+    assert (rows, type(error)) == ([], BudgetError)
+
+
+def test_an_attempt_whose_end_nobody_saw_costs_the_most_it_can(serve: Serve, requests: list[Request]):
+    server = serve(once(Act(cut=True)))
+    engine = opened(server, price_in=10.0, price_out=100.0)
+    list(engine.generate(requests[:1], Decoding(max_new_tokens=5)))
+    assert engine.budget.spent.cost == pytest.approx((32_000 * 10 + 5 * 100 + 1300) / 1e6)
+    refused = opened(serve(once(Act(status=500))), price_in=10.0, price_out=100.0)
+    list(refused.generate(requests[:1], Decoding(max_new_tokens=5)))
+    assert refused.budget.spent.cost == pytest.approx(1300 / 1e6)
+    assert refused.budget.spent.requests == 2
+
+
+def test_breaking_off_leaves_no_request_under_way(serve: Serve, requests: list[Request]):
+    server = serve(lambda number, body: Act(pause=0.0 if number == 0 else STALL))
+    batches = opened(server, concurrency=3).generate(requests, Decoding())
+    assert len(next(batches)) == 1
+    batches.close()
+    assert len(server.bodies) <= 4
+
+
+def test_no_key_no_header(serve: Serve, requests: list[Request]):
+    server = serve()
+    ask(server, requests[:1])
+    assert not set(server.headers[0]) & {"authorization", "api-key"}
+
+
+def test_the_key_comes_from_the_environment(serve: Serve, requests: list[Request], monkeypatch: pytest.MonkeyPatch):
+    server = serve()
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("OTHER_KEY", "another-secret")
+    ask(server, requests[:1])
+    ask(server, requests[:1], api_key_env="OTHER_KEY")
+    assert [found["authorization"] for found in server.headers] == [f"Bearer {KEY}", "Bearer another-secret"]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 429, 500])
+def test_a_key_that_a_server_repeats_is_not_repeated(
+    serve: Serve, requests: list[Request], monkeypatch: pytest.MonkeyPatch, status: int
+):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    body = complaint("x" * 285 + f" Authorization: Bearer {KEY}", code="insufficient_quota")
+    server = serve(always(Act(status=status, body=answer(f"Bearer {KEY}") if status == 200 else body)))
+    engine = opened(server, max_retries=0)
+    found = repr((until_the_end(engine, requests[:1]), engine.identity(), engine.key, engine.options))
+    assert KEY[:6] not in found
+    assert server.headers[0]["authorization"].endswith(KEY)
