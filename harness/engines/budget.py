@@ -1,19 +1,19 @@
 """What may be asked of endpoints: every attempt is charged at its worst before it is sent, and corrected afterwards.
 
 So the limits hold with many requests under way, and a killed process leaves its charges behind. They lie in
-RUN/spending.json, which all endpoints and all commands of a run folder share.
+RUN/endpoints.json, which all endpoints and all commands of a run folder share.
 """
 
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from harness.engines.endpoint import EndpointOptions
 from harness.errors import BudgetError, StoreError
 from harness.records import Record
 from harness.store import write_atomically
 
-FILE = "spending.json"
+FILE = "endpoints.json"
 PROMPT = 32_000
 """Tokens of a prompt with one picture, as long as no answer has said how many there are; no server is known to take
 more for one (gpt-4o-mini takes up to 25,000)."""
@@ -33,10 +33,12 @@ class Spent(Record):
     prompt_tokens: int = 0
     new_tokens: int = 0
     longest_prompt: int = 0
+    served: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """MODEL@URL -> the names under which its server answered, such as the dated model behind a name without a date."""
 
 
 class Budget:
-    """The purse of a run.
+    """The account of a run.
 
     Args:
         options: limits and prices.
@@ -63,6 +65,7 @@ class Budget:
         if cost is not None and self.spent.cost + worst > cost:
             return None
         self.book(requests=1, cost=worst)
+        self.flush()
         return worst
 
     def settle(self, charge: float, prompt_tokens: int, new_tokens: int) -> None:
@@ -72,10 +75,20 @@ class Budget:
         cost = self._price(prompt_tokens, new_tokens) - charge
         self.book(cost=cost, prompt_tokens=prompt_tokens, new_tokens=new_tokens)
 
+    def note_served(self, endpoint: str, name: str) -> None:
+        """Remember who answered."""
+        known = self.spent.served.get(endpoint, ())
+        if name and name not in known:
+            served = self.spent.served | {endpoint: (*known, name)}
+            self.spent = self.spent.model_copy(update={"served": served})
+
     def book(self, **amounts: float) -> None:
-        """Add to the sums, on disk too."""
+        """Add to the sums. A charge is on disk before its attempt is sent; that it came to less may wait."""
         sums = {name: getattr(self.spent, name) + amount for name, amount in amounts.items()}
         self.spent = self.spent.model_copy(update=sums)
+
+    def flush(self) -> None:
+        """Put the sums on disk."""
         if self.file:
             write_atomically(self.file, self.spent.model_dump_json(indent=1) + "\n")
 

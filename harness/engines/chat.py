@@ -37,6 +37,8 @@ class _Completion(BaseModel):
     choices: list[_Choice] | None = None
     error: Any = None
     usage: Any = None
+    model: Any = None
+    system_fingerprint: Any = None
 
 
 def message(request: Request) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def data_url(image: Image.Image) -> str:
     """The pixels as PNG, which loses none; comments, profiles and dates of the file stay behind."""
     bare = Image.frombytes("RGB", image.size, image.tobytes())
     buffer = io.BytesIO()
-    bare.save(buffer, "PNG", compress_level=3)
+    bare.save(buffer, "PNG", compress_level=1)  # up to a sixth larger than by default, and three to five times as fast
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
@@ -94,6 +96,15 @@ def response(request: Request, body: bytes, key: Key) -> Response:
     if choice.finish_reason in ("stop", "length"):
         return Response(**named, finish=choice.finish_reason)
     return Response(**named, finish="failed", error=_unfinished(choice.finish_reason, key))
+
+
+def served(body: bytes, key: Key) -> str:
+    """Who answered, in the server's words; nothing where it does not say."""
+    try:
+        found = _Completion.model_validate_json(body)
+    except ValidationError:
+        return ""
+    return words_of(" ".join(str(one) for one in (found.model, found.system_fingerprint) if one), key)
 
 
 def usage(body: bytes) -> tuple[int, int] | None:

@@ -12,7 +12,9 @@ from harness.records import Record
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_KEY = re.compile(r"[\x21-\x7e]+")
+_KEY = re.compile(r"[!-~]+")
+_ESCAPED = re.compile(r"[\"'\\]")
+"""Characters that are written in more than one way, so that a key with them could not be hidden."""
 _SECRET = 8
 """Shorter keys (EMPTY, none) are words that local servers are given for want of a key; they may stand in an answer."""
 
@@ -64,7 +66,7 @@ class EndpointOptions(Record):
             ConfigError: it holds characters that no key has.
         """
         value = os.environ.get(self.api_key_env, "").strip()
-        if value and not _KEY.fullmatch(value):
+        if value and (not _KEY.fullmatch(value) or _ESCAPED.search(value)):
             raise ConfigError(f"the key in {self.api_key_env} holds characters that no key has: export it again.")
         withheld = bool(value) and self.api_key_env == KEY_VARIABLE and url.startswith("http:") and not loopback(url)
         return Key("" if withheld else value, self.api_key_env, withheld)

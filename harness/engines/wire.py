@@ -40,8 +40,10 @@ class Wire(httpx2.AsyncClient):
         ticket = TICKET.get()
         if not ticket.attempt():
             raise OverBudgetError
-        if not self._key:  # the OpenAI client insists on one
-            request.headers.pop("Authorization", None)
+        # The OpenAI client insists on a key, and takes headers from OPENAI_CUSTOM_HEADERS; this one is settled here.
+        request.headers.pop("Authorization", None)
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
         try:
             async with asyncio.timeout(self._seconds):
                 response = await super().send(request, **options)

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -143,11 +142,11 @@ def test_after_a_kill_nothing_that_was_stored_is_asked_again(data: Path, tmp_pat
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
         stored = {row["key"] for row in rows(tmp_path / "run")}
         assert len(stored) == 5
-        assert json.loads((tmp_path / "run" / "spending.json").read_text())["requests"] == 6
+        assert json.loads((tmp_path / "run" / "endpoints.json").read_text())["requests"] == 6
         server.script = lambda number, body: Act()
         outcome, _ = run(server, data, tmp_path / "run")
         assert (outcome.complete, outcome.asked, len(server.bodies)) == (True, 7, 6 + 7)
@@ -162,7 +161,7 @@ def test_the_key_is_nowhere(data: Path, tmp_path: Path, status: int, words: str)
         return Act(status=status, body=complaint(said), headers={"X-Debug": said}) if number % 2 else Act()
 
     with serving(tell) as server:
-        environment = os.environ | {"OPENAI_API_KEY": KEY}
+        environment = os.environ | {"OPENAI_API_KEY": KEY, "OPENAI_LOG": "debug"}
         done = subprocess.run(
             command(server, data, tmp_path / "run", "--set", "endpoint.max_retries=0", "--concurrency", "1"),
             cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120,

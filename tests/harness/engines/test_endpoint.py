@@ -40,7 +40,7 @@ def test_the_usual_key_never_travels_in_clear_to_another_machine(monkeypatch: py
     assert [named.key_for(url).reveal() for url in (LOCAL, LAN, HOSTED)] == ["another-secret"] * 3
 
 
-@pytest.mark.parametrize("value", [f"{KEY}\nX-Header: 1", f"{KEY} {KEY}", f"{KEY}\u00e9"])
+@pytest.mark.parametrize("value", [f"{KEY}\nX-Header: 1", f"{KEY} {KEY}", f"{KEY}\u00e9", f"{KEY}\\"])
 def test_a_key_that_cannot_be_one_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str):
     monkeypatch.setenv("OPENAI_API_KEY", value)
     with pytest.raises(ConfigError, match="no key has") as caught:
@@ -76,7 +76,7 @@ def test_which_addresses_are_this_machines_own(url: str, own: bool):
 
 
 def test_charges_survive_a_killed_process(tmp_path: Path):
-    file = tmp_path / "spending.json"
+    file = tmp_path / "endpoints.json"
     options = EndpointOptions(max_requests=2, price_in=1.0, price_out=1.0)
     assert Budget(options, file).ticket(100) is not None  # and then nothing: killed before the answer
     later = Budget(options, file)
@@ -87,19 +87,20 @@ def test_charges_survive_a_killed_process(tmp_path: Path):
 
 
 def test_what_an_answer_took_replaces_what_was_feared(tmp_path: Path):
-    budget = Budget(EndpointOptions(price_in=1.0, price_out=10.0), tmp_path / "spending.json")
+    budget = Budget(EndpointOptions(price_in=1.0, price_out=10.0), tmp_path / "endpoints.json")
     ticket = budget.ticket(100)
     assert ticket is not None
     assert ticket.attempt()
     ticket.answered(200, 5)
     ticket.drop()  # it was sent, so there is nothing to give back
-    spent = Budget(EndpointOptions(), tmp_path / "spending.json").spent
+    budget.flush()
+    spent = Budget(EndpointOptions(), tmp_path / "endpoints.json").spent
     assert (spent.requests, spent.prompt_tokens, spent.new_tokens, spent.longest_prompt) == (1, 200, 5, 200)
     assert spent.cost == pytest.approx(250e-6)
     assert budget.charge(100) == pytest.approx((2 * 200 + 10 * 100) / 1e6)
 
 
 def test_a_damaged_account_is_a_sentence(tmp_path: Path):
-    (tmp_path / "spending.json").write_text("{")
-    with pytest.raises(StoreError, match=r"spending\.json is damaged.*remove it"):
-        Budget(EndpointOptions(), tmp_path / "spending.json")
+    (tmp_path / "endpoints.json").write_text("{")
+    with pytest.raises(StoreError, match=r"endpoints\.json is damaged.*remove it"):
+        Budget(EndpointOptions(), tmp_path / "endpoints.json")

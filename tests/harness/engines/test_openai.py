@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,6 @@ def no_key(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start a server with a script; the test's end stops it."""
-    from contextlib import ExitStack
-
     with ExitStack() as stack:
         yield lambda *script: stack.enter_context(serving(*script))
 
@@ -188,10 +187,10 @@ def test_an_answer_without_usage_is_an_answer(serve: Serve, requests: list[Reque
 def test_a_broken_picture_is_never_sent_and_fails_alone(serve: Serve, requests: list[Request], tmp_path: Path):
     (tmp_path / "secret-name-1.png").write_bytes(b"no picture")
     server = serve()
-    rows = ask(server, requests[:3], spending=tmp_path / "spending.json")
+    rows = ask(server, requests[:3], spending=tmp_path / "endpoints.json")
     assert [row.finish for row in rows] == ["stop", "failed", "stop"]
     assert sorted(server.asked) == ["Question 0?", "Question 2?"]
-    assert json.loads((tmp_path / "spending.json").read_text())["requests"] == 2
+    assert json.loads((tmp_path / "endpoints.json").read_text())["requests"] == 2
 
 
 def test_the_newer_word_for_the_longest_answer_is_learnt(serve: Serve, requests: list[Request]):
@@ -246,7 +245,7 @@ def test_a_filter_that_withholds_many_answers_is_no_broken_server(serve: Serve, 
 
 def test_the_budget_of_requests_is_kept_and_a_larger_one_goes_on(serve: Serve, requests: list[Request], tmp_path: Path):
     server = serve(always(Act(pause=0.01)))
-    spending = tmp_path / "spending.json"
+    spending = tmp_path / "endpoints.json"
     rows, error = until_the_end(opened(server, spending, max_requests=5, concurrency=4), requests)
     assert isinstance(error, BudgetError)
     assert "--max-requests 5 is used up: 5 requests" in str(error)
@@ -327,3 +326,25 @@ def test_a_key_that_a_server_repeats_is_not_repeated(
     found = repr((until_the_end(engine, requests[:1]), engine.identity(), engine.key, engine.options))
     assert KEY[:6] not in found
     assert server.headers[0]["authorization"].endswith(KEY)
+
+
+def test_who_answered_is_written_down(serve: Serve, requests: list[Request], tmp_path: Path):
+    whole = json.loads(answer()) | {"model": "face-model-2026-01-31", "system_fingerprint": "fp_1"}
+    server = serve(always(Act(body=json.dumps(whole).encode())))
+    ask(server, requests[:3], spending=tmp_path / "endpoints.json")
+    found = json.loads((tmp_path / "endpoints.json").read_text())
+    assert found["served"] == {f"face-model@{server.url}": ["face-model-2026-01-31 fp_1"]}
+    assert (found["requests"], found["prompt_tokens"], found["new_tokens"]) == (3, 300, 9)
+
+
+def test_headers_of_the_environment_do_not_replace_the_key(
+    serve: Serve, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer another\nX-Other: 1")
+    server = serve()
+    ask(server, requests[:1])
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    ask(server, requests[:1])
+    assert "authorization" not in server.headers[0]
+    assert server.headers[1]["authorization"] == f"Bearer {KEY}"
+    assert server.headers[1]["x-other"] == "1"
