@@ -3,6 +3,7 @@
     llava-v1.5-7b                 a name of adapters/models.toml, or of another package's plug-in
     llava-v1.5-7b@FOLDER_OR_REPO  the same adapter on another checkpoint
     hf:FOLDER_OR_REPO             any chat model that transformers loads
+    openai:MODEL@URL              a model behind an OpenAI-compatible server: vllm serve, SGLang, a hosted one
     path/to/file.py:Class         a class of your own; @FOLDER_OR_REPO may follow
 
 Other packages add models through the entry-point group `face_harness.adapters`: name -> "module:Class".
@@ -16,6 +17,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
@@ -26,11 +28,23 @@ from harness.records import Record
 GROUP = "face_harness.adapters"
 MINIATURES = Path(__file__).parent / "miniatures"
 _HERE = Path(__file__).parent
+_ENDPOINT = re.compile(r"openai:(?P<model>\S+?)@(?P<url>https?://\S+)")
+_LONGEST = 240
+"""Characters of an endpoint's name as a folder's; file systems take 255 bytes."""
 _OWN = re.compile(r"(?P<adapter>.+\.py:[A-Za-z_]\w*)(?:@(?P<checkpoint>.+))?", re.DOTALL)
 
 
 def _eight() -> dict[Profile, int]:
     return {"tiny": 8, "paper": 8}
+
+
+class Endpoint(Record):
+    """A model behind a server that speaks OpenAI's chat completions."""
+
+    model: str
+    """As the server calls it."""
+    url: str
+    """Without the last part, chat/completions."""
 
 
 class ModelSpec(Record):
@@ -57,6 +71,8 @@ class ModelSpec(Record):
     """What could not be compared, beside the published weights."""
     checkpoint: str | None = None
     """Another checkpoint than the published one, after "@" or "hf:"."""
+    endpoint: Endpoint | None = None
+    """Where a model is asked that is not run here; its checkpoint is MODEL@URL, for nobody can see its weights."""
 
     @property
     def listed(self) -> bool:
@@ -141,13 +157,54 @@ def spec(name: str) -> ModelSpec:
 
     Raises:
         UnknownNameError: no model has this name.
+        AdapterError: an endpoint that is not of the form openai:MODEL@URL.
     """
+    if name.startswith("openai:"):
+        return _endpoint(name)
     if name.startswith("hf:"):
         return ModelSpec(name=name, adapter="adapters.generic:Generic", checkpoint=name.removeprefix("hf:"))
     if own := _OWN.fullmatch(name):
         return ModelSpec(name=name, adapter=own["adapter"], checkpoint=own["checkpoint"])
     base, _, checkpoint = name.partition("@")
     return _named(base).model_copy(update={"name": name, "checkpoint": checkpoint or None})
+
+
+def _endpoint(name: str) -> ModelSpec:
+    # What follows the first "@" may hold a password, so no sentence repeats it.
+    form, shown = "write openai:MODEL@URL, such as openai:my-model@http://localhost:8000/v1", name.partition("@")[0]
+    found = _ENDPOINT.fullmatch(name)
+    if not found:
+        raise AdapterError(f"'{shown}...' names no model at an http or https address: {form}")
+    if wrong := _wrong_with(found["url"]):
+        raise AdapterError(f"the address of '{shown}' {wrong}: {form}")
+    if len(quote(name, safe="")) > _LONGEST:
+        raise AdapterError(f"'{shown}' with its address is too long for a folder's name: serve it under a shorter name")
+    endpoint = Endpoint(model=found["model"], url=found["url"].rstrip("/"))
+    return ModelSpec(
+        name=name,
+        adapter="harness.engines.openai:OpenAIEngine",
+        checkpoint=f"{endpoint.model}@{endpoint.url}",
+        engines=("openai",),
+        endpoint=endpoint,
+    )
+
+
+def _wrong_with(url: str) -> str | None:
+    """What keeps an address from being that of an endpoint."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "cannot be read"
+    if not host:
+        return "has no host"
+    if "@" in parts.netloc:
+        return "holds a user or a password, which would be written down; keys come from the environment alone"
+    if parts.query or parts.fragment:
+        return "has a part after '?' or '#', where keys like to stand; leave it out"
+    if parts.path.rstrip("/").endswith("/completions"):
+        return "goes too far; leave out chat/completions"
+    return None
 
 
 def _named(name: str) -> ModelSpec:

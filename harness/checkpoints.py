@@ -22,9 +22,9 @@ _ADAPTERS = "adapters.safetensors"
 class Whereabouts(Record):
     """Where a checkpoint is before it is loaded."""
 
-    place: Literal["none", "folder", "cache", "partial", "hub", "absent"]
-    """none: the model has no weights; folder and cache: all here; partial: begun; hub: to be downloaded; absent: the
-    source is neither a folder nor a name that a repository can have."""
+    place: Literal["none", "endpoint", "folder", "cache", "partial", "hub", "absent"]
+    """none: the model has no weights; endpoint: a server has them; folder and cache: all here; partial: begun; hub: to
+    be downloaded; absent: the source is neither a folder nor a name that a repository can have."""
     here_gb: float = 0.0
     missing_gb: float | None = 0.0
     """To be downloaded; None where nobody knows how large the repository is."""

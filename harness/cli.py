@@ -14,16 +14,23 @@ from harness.cli_data import data_app
 from harness.cli_faceinsight import app as faceinsight_app
 from harness.cli_words import (
     EXIT_FAILURES,
+    ApiKeyEnv,
+    Concurrency,
     Data,
     Device,
     Dtype,
     EngineName,
     Maps,
+    MaxCost,
+    MaxRequests,
     Models,
     Pairs,
+    PriceIn,
+    PriceOut,
     ProfileName,
     RunPath,
     Tasks,
+    Timeout,
     settled,
     words,
 )
@@ -70,14 +77,27 @@ def run(
     device: Device = None,
     dtype: Dtype = None,
     maps: Maps = None,
+    concurrency: Concurrency = None,
+    timeout: Timeout = None,
+    max_requests: MaxRequests = None,
+    max_cost: MaxCost = None,
+    price_in: PriceIn = None,
+    price_out: PriceOut = None,
+    api_key_env: ApiKeyEnv = None,
     pairs: Pairs = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it needs and takes, and stop there.")] = False,
 ) -> None:
     """Ask models about datasets, score the answers, write the report. The same command resumes."""
+    endpoint = {
+        "endpoint.concurrency": concurrency, "endpoint.timeout": timeout, "endpoint.api_key_env": api_key_env,
+        "endpoint.max_requests": max_requests, "endpoint.max_cost": max_cost,
+        "endpoint.price_in": price_in, "endpoint.price_out": price_out,
+    }  # fmt: skip
     found = settled(
-        pairs, data=data, profile=profile, engine=engine, device=device, dtype=dtype, batch_size=batch_size, maps=maps
-    ).settings
+        pairs, data=data, profile=profile, engine=engine, device=device, dtype=dtype, batch_size=batch_size, maps=maps,
+        **endpoint,
+    ).settings  # fmt: skip
     from harness.main_job import Options, main_job
 
     options = Options(

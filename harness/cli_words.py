@@ -14,7 +14,8 @@ EXIT_FAILURES = 3
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 Models = Annotated[
-    str, typer.Option(help="Names joined by commas, or 'all'. Also NAME@FOLDER, hf:REPO, FILE.py:Class.")
+    str,
+    typer.Option(help="Names joined by commas, or 'all'. Also NAME@FOLDER, hf:REPO, FILE.py:Class, openai:MODEL@URL."),
 ]
 Tasks = Annotated[str, typer.Option(help="attr, agr, expr, or single questions such as fairface.age.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/tiny-1a2b3c4d.")]
@@ -31,6 +32,17 @@ Dtype = Annotated[
     typer.Option(help="auto (float32 on CPU, bfloat16 on GPU), float32, bfloat16, float16. [default: auto]"),
 ]
 Maps = Annotated[Path | None, typer.Option(help="Folder of segmentation maps; by default DATA/maps.")]
+Concurrency = Annotated[int | None, typer.Option(help="Requests under way at an endpoint. [default: 8]")]
+MaxRequests = Annotated[
+    int | None, typer.Option(help="Most requests to endpoints; a run folder's earlier ones and repeats count.")
+]
+MaxCost = Annotated[float | None, typer.Option(help="Most dollars for endpoints; the run folder's earlier ones count.")]
+PriceIn = Annotated[float | None, typer.Option(help="Dollars per million prompt tokens, for --max-cost.")]
+PriceOut = Annotated[float | None, typer.Option(help="Dollars per million generated tokens, for --max-cost.")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds for an endpoint's whole answer. [default: 120]")]
+ApiKeyEnv = Annotated[
+    str | None, typer.Option(help="Environment variable that holds the endpoint's key. [default: OPENAI_API_KEY]")
+]
 Pairs = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Any key of `config`: datasets.expw.margin=0.1. Repeatable."),

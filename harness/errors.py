@@ -7,6 +7,7 @@ HarnessError              exit code 2, one line, no traceback
 ├── ImageError            one image that cannot be read; the run goes on without it
 ├── PromptError           a template that is missing or lacks a value
 ├── AdapterError          a model that cannot be loaded or prepared
+├── BudgetError           what may be asked of an endpoint is used up; the run can go on with a larger budget
 └── StoreError            a run folder that is locked, foreign or damaged
 """
 
@@ -49,6 +50,10 @@ class PromptError(HarnessError):
 
 class AdapterError(HarnessError):
     """A model that cannot be loaded or prepared."""
+
+
+class BudgetError(HarnessError):
+    """What may be asked of an endpoint is used up; the run can go on with a larger budget."""
 
 
 class StoreError(HarnessError):

@@ -34,6 +34,8 @@ class ModelForecast(Record):
     """What one model will need and take."""
 
     model: str
+    endpoint: str | None = None
+    """The address of a model that is not run here."""
     checkpoint: Whereabouts
     memory_gb: float | None
     """None where nobody knows how many parameters it has."""
@@ -82,7 +84,8 @@ def forecast(
         found.append(
             ModelForecast(
                 model=name,
-                checkpoint=whereabouts(spec.source(options.profile), _size(spec, options)),
+                endpoint=spec.endpoint.url if spec.endpoint else None,
+                checkpoint=_checkpoint(spec, options),
                 memory_gb=None if parameters is None else parameters * width + ALLOWANCE_GB,
                 planned=total,
                 left=left.total(),
@@ -103,6 +106,12 @@ def _left(folder: RunFolder, model: str, planned: Sequence[PlannedQuestion], ret
     for item in planned:
         left[item.question.task] += len(pending(folder, model, item, retry_failed))
     return left
+
+
+def _checkpoint(spec: ModelSpec, options: EngineOptions) -> Whereabouts:
+    if spec.endpoint:
+        return Whereabouts(place="endpoint")
+    return whereabouts(spec.source(options.profile), _size(spec, options))
 
 
 def _parameters(spec: ModelSpec, options: EngineOptions) -> float | None:

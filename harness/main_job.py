@@ -15,6 +15,7 @@ from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date
 from harness.devices import Device
 from harness.engines import Engine, EngineOptions, open_engine
+from harness.engines.budget import FILE as SPENDING
 from harness.errors import ConfigError
 from harness.forecast import forecast
 from harness.manifest import check, note_engine, record
@@ -101,6 +102,8 @@ def settings(options: Options) -> RunConfig:
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
     names = _all_models(options.engine.profile) if options.models == ("all",) else options.models
+    if any(spec(name).endpoint for name in names):
+        options.engine.endpoint.check()
     models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
     tokens = options.max_new_tokens or defaults.max_new_tokens
     return RunConfig(
@@ -166,7 +169,8 @@ class _Watch(NamedTuple):
 def _ask(
     folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuestion], options: Options, watch: _Watch
 ) -> Outcome:
-    place = options.engine.model_copy(update={"maps": options.engine.maps or config.data_root / MAPS})
+    found = {"maps": options.engine.maps or config.data_root / MAPS, "spending": folder.path / SPENDING}
+    place = options.engine.model_copy(update=found)
     tasks = {item.question.name: item.question.task for item in planned}
 
     def engine_of(name: str) -> Engine:
@@ -186,6 +190,8 @@ def _conclude(outcome: Outcome, folder: RunFolder, page: Path, console: Console)
     console.print(f"{outcome.asked} requests asked; report: {page}", soft_wrap=True)
     for model, reason in outcome.broken_models.items():
         console.print(f"model {model} broke off: {reason}", style="red", markup=False, soft_wrap=True)
+    for reason in dict.fromkeys(outcome.stopped_models.values()):  # endpoints share one budget
+        console.print(reason, style="yellow", markup=False, soft_wrap=True)
     if outcome.failed:
         console.print(
             f"{outcome.failed} requests have no answer (see `error` in {folder.path}/responses and the report). "

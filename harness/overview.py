@@ -88,6 +88,9 @@ def show_forecast(seen: "Forecast", console: Console) -> None:
         console.print(_forecast_table(seen))
         for line in _footnotes(seen):
             console.print(line, highlight=False, markup=False)
+    for one in seen.models:
+        if one.endpoint:
+            console.print(f"{one.model}: endpoint {one.endpoint}, {one.left:,} requests", highlight=False, markup=False)
     for warning in seen.warnings:
         console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
 
@@ -141,6 +144,7 @@ def _place(found: "Whereabouts") -> str:
     missing = "size unknown" if found.missing_gb is None else f"{found.missing_gb:.1f} GB"
     return {
         "none": "no weights",
+        "endpoint": "with its server",
         "folder": f"in its folder, {found.here_gb:.1f} GB",
         "cache": f"in the cache, {found.here_gb:.1f} GB",
         "partial": f"in part, {missing} left" if found.missing_gb is not None else "in part",

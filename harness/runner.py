@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from pydantic import Field
 
 from harness.engines import Engine
-from harness.errors import AdapterError
+from harness.errors import AdapterError, BudgetError
 from harness.plan import PlannedQuestion
 from harness.records import Decoding, Record, Request, Response
 from harness.store import RunFolder
@@ -41,11 +41,13 @@ class Outcome(Record):
     """Responses without an answer, this time's and earlier ones."""
     broken_models: dict[str, str] = Field(default_factory=dict)
     """Models that could not be loaded, or broke off, with the reason."""
+    stopped_models: dict[str, str] = Field(default_factory=dict)
+    """Models whose budget is used up, with what that is; their other requests are still to be made."""
 
     @property
     def complete(self) -> bool:
         """Whether every request has an answer."""
-        return not self.failed and not self.broken_models
+        return not self.failed and not self.broken_models and not self.stopped_models
 
 
 class Runner:
@@ -58,22 +60,25 @@ class Runner:
         self.decoding = decoding
         self.open_engine = open_engine
         self.listener = listener
+        self._asked = 0
+        """Responses stored by this run, those of models that broke off included."""
 
     def run(self, models: Sequence[str], questions: Sequence[PlannedQuestion], retry_failed: bool = False) -> Outcome:
         """Ask what is not answered yet. A model that cannot be used is reported; the others go on."""
-        asked, broken = 0, {}
+        self._asked = 0
+        broken: dict[str, str] = {}
+        stopped: dict[str, str] = {}
         for model in models:
             try:
-                asked += self._ask_model(model, questions, retry_failed)
-            except AdapterError as error:
+                self._ask_model(model, questions, retry_failed)
+            except (AdapterError, BudgetError) as error:
                 self.listener.end()
-                broken[model] = str(error)
+                (stopped if isinstance(error, BudgetError) else broken)[model] = str(error)
         failed = sum(self._failures(model, planned) for model in models for planned in questions)
-        return Outcome(asked=asked, failed=failed, broken_models=broken)
+        return Outcome(asked=self._asked, failed=failed, broken_models=broken, stopped_models=stopped)
 
-    def _ask_model(self, model: str, questions: Sequence[PlannedQuestion], retry_failed: bool) -> int:
+    def _ask_model(self, model: str, questions: Sequence[PlannedQuestion], retry_failed: bool) -> None:
         engine: Engine | None = None
-        asked = 0
         for planned in questions:
             name = planned.question.name
             left = _left(planned, pending(self.folder, model, planned, retry_failed))
@@ -82,29 +87,28 @@ class Runner:
                 engine = self.open_engine(model)
             total = len(planned.first)
             self.listener.begin(model, name, total, total - len(left))
-            asked += self._store_unreadable(model, name, [one for one in left if one.error])
+            self._store_unreadable(model, name, [one for one in left if one.error])
             if engine is not None:
-                asked += self._ask(engine, model, name, readable)
+                self._ask(engine, model, name, readable)
             self.listener.end()
-        return asked
 
-    def _store_unreadable(self, model: str, question: str, left: Sequence[_Left]) -> int:
+    def _store_unreadable(self, model: str, question: str, left: Sequence[_Left]) -> None:
         rows = [
             Response(key=one.request.key, sample_id=one.request.sample_id, finish="failed", error=one.error)
             for one in left
         ]
-        return self._append(model, question, rows)
+        self._append(model, question, rows)
 
-    def _ask(self, engine: Engine, model: str, question: str, left: Sequence[_Left]) -> int:
+    def _ask(self, engine: Engine, model: str, question: str, left: Sequence[_Left]) -> None:
         requests = [one.request for one in sorted(left, key=_length)]
-        batches = engine.generate(requests, self.decoding)
-        return sum(self._append(model, question, batch) for batch in batches)
+        for batch in engine.generate(requests, self.decoding):
+            self._append(model, question, batch)
 
-    def _append(self, model: str, question: str, rows: Sequence[Response]) -> int:
+    def _append(self, model: str, question: str, rows: Sequence[Response]) -> None:
         if rows:
             self.folder.append_responses(model, question, rows)
             self.listener.advance(len(rows))
-        return len(rows)
+            self._asked += len(rows)
 
     def _failures(self, model: str, planned: PlannedQuestion) -> int:
         rows = self.folder.read_responses(model, planned.question.name).values()

@@ -27,7 +27,7 @@ from pydantic_settings import (
 
 from harness import keys
 from harness.config import DTYPES, profiles
-from harness.engines import ENGINES, EngineOptions
+from harness.engines import ENGINES, EndpointOptions, EngineOptions
 from harness.errors import ConfigError, UnknownNameError
 from harness.places import CACHE_VARIABLE, cache_folder, default_cache
 from tasks.datasets.options import DataOptions
@@ -37,7 +37,6 @@ FILE_VARIABLE = f"{PREFIX}CONFIG"
 FILE = Path("harness.toml")
 DEFAULT = "default"
 _SETTINGS_COMMAND = "`python -m harness config`"
-_TABLE = "datasets"
 _ALLOWED = {"path_type": "it must be a path", "string_type": "it must be a string"}
 
 
@@ -60,6 +59,8 @@ class Settings(BaseSettings):
     """Of the models a run asks; None takes the one of the model list."""
     maps: Path | None = None
     """The folder of segmentation maps; None is `maps` under the data root."""
+    endpoint: EndpointOptions = EndpointOptions()
+    """How models behind a server are asked."""
     datasets: DataOptions = DataOptions()
 
     @classmethod
@@ -182,7 +183,7 @@ def _check_variables() -> None:
     """A variable that nothing reads is a misspelt one."""
     for name, value in os.environ.items():
         key, _, rest = name.removeprefix(PREFIX).lower().partition("__")
-        known = key == _TABLE if rest else key in Settings.model_fields
+        known = key in keys.tables(Settings) if rest else key in Settings.model_fields
         if name.startswith(PREFIX) and name != FILE_VARIABLE and not known:
             raise _unknown(f"environment {name}", ".".join(filter(None, (key, rest.replace("__", ".")))), value)
 
@@ -197,7 +198,7 @@ def _variable(key: str) -> str:
 
 def _flag_layer(flags: Mapping[str, Any], pairs: Sequence[str]) -> Layer:
     given = {key: value for key, value in flags.items() if value is not None}
-    origins = {key: f"--{key.replace('_', '-')}" for key in given}
+    origins = {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in given}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:

@@ -6,11 +6,12 @@ from typing import Literal, cast, get_args
 from pydantic import Field
 
 from adapters.base import Engine, Profile
-from adapters.registry import ModelSpec
+from adapters.registry import Endpoint, ModelSpec
+from harness.engines.endpoint import EndpointOptions
 from harness.errors import AdapterError
 from harness.records import Record
 
-__all__ = ["ENGINES", "Engine", "EngineOptions", "open_engine"]
+__all__ = ["ENGINES", "EndpointOptions", "Engine", "EngineOptions", "open_engine"]
 
 EngineName = Literal["auto", "hf"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
@@ -31,6 +32,10 @@ class EngineOptions(Record):
     """None takes the one of the model list."""
     maps: Path | None = None
     """The folder of segmentation maps, for models that read them (harness/maps.py)."""
+    endpoint: EndpointOptions = EndpointOptions()
+    """How models behind a server are asked."""
+    spending: Path | None = None
+    """The file in which a run sums up what it asked of servers; None keeps no account beyond the engine."""
 
 
 def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine:
@@ -40,6 +45,8 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
         AdapterError: the model cannot be found or loaded, or its tokenizer would change the text.
     """
     options = options or EngineOptions()
+    if spec.endpoint is not None:
+        return _open_endpoint(spec.endpoint, options)
     adapter = spec.load()
     place = (options.device, options.dtype, spec.protocol.get(options.profile, {}))
     if hasattr(adapter, "generate"):
@@ -57,3 +64,16 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     if hasattr(model, "maps"):
         model.maps = options.maps
     return HFEngine(model, options.batch_size or spec.batch_size[options.profile])
+
+
+def _open_endpoint(endpoint: Endpoint, options: EngineOptions) -> Engine:
+    options.endpoint.check()
+    try:
+        from harness.engines.openai import OpenAIEngine
+    except ModuleNotFoundError as error:
+        raise AdapterError(
+            f"models behind a server need the package {error.name}: pip install 'face-perception-harness[openai]'"
+        ) from error
+    from harness.engines.budget import Budget
+
+    return OpenAIEngine(endpoint, options.endpoint, Budget(options.endpoint, options.spending))

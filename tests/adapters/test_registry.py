@@ -93,3 +93,44 @@ def test_a_plug_in_cannot_take_a_name_of_the_list(monkeypatch):
     monkeypatch.setattr(registry, "entry_points", lambda group: [point])
     assert spec("echo").load() is Echo
     assert names().count("echo") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "url"),
+    [
+        ("gpt-4o", "https://api.example.com/v1"),
+        ("Qwen/Qwen2.5-VL-7B-Instruct", "http://localhost:8000/v1"),
+        ("./folder@2:latest", "http://[::1]:8000"),
+    ],
+)
+def test_an_endpoint_is_a_model_and_an_address(model: str, url: str):
+    found = spec(f"openai:{model}@{url}/")
+    assert found.endpoint == registry.Endpoint(model=model, url=url)
+    assert found.source("paper") == found.source("tiny") == f"{model}@{url}"
+    assert not found.listed
+    assert not found.untrained("paper")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("openai:", "names no model"),
+        ("openai:gpt-4o", "names no model"),
+        ("openai:@http://localhost/v1", "names no model"),
+        ("openai:gpt-4o@localhost:8000/v1", "names no model"),
+        ("openai:gpt-4o@ftp://localhost/v1", "names no model"),
+        ("openai:gpt-4o@http:///v1", "has no host"),
+        ("openai:gpt-4o@http://localhost:port/v1", "cannot be read"),
+        ("openai:gpt-4o@http://[::1/v1", "cannot be read"),
+        ("openai:gpt-4o@http://user:secret@localhost/v1", "a user or a password"),
+        ("openai:gpt-4o@htp://user:secret@localhost/v1", "names no model"),
+        ("openai:gpt-4o@https://localhost/v1?api-key=secret", "leave it out"),
+        ("openai:gpt-4o@https://localhost/v1#secret", "leave it out"),
+        ("openai:gpt-4o@https://localhost/v1/chat/completions", "leave out chat/completions"),
+        (f"openai:{'m' * 250}@https://localhost/v1", "shorter name"),
+    ],
+)
+def test_a_malformed_endpoint_is_a_sentence_without_its_secrets(name: str, words: str):
+    with pytest.raises(AdapterError, match=words) as caught:
+        spec(name)
+    assert "secret" not in str(caught.value)

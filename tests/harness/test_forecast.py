@@ -54,6 +54,16 @@ def test_nothing_is_written_or_loaded(folder: RunFolder, tmp_path: Path):
     assert found.warnings == ()
 
 
+@pytest.mark.parametrize("options", [PAPER, EngineOptions()])
+def test_an_endpoint_needs_nothing_here(folder: RunFolder, options: EngineOptions):
+    name = "openai:face-model@http://localhost:8000/v1"
+    found = seen(folder, name, options=options)
+    assert found.models[0].checkpoint == Whereabouts(place="endpoint")
+    assert found.models[0].memory_gb is None
+    assert (found.missing_gb, found.warnings) == (0, ())
+    assert f"{name}: endpoint http://localhost:8000/v1, 30 requests" in shown(found)
+
+
 def test_the_checkpoint_is_looked_for(folder: RunFolder, tmp_path: Path):
     assert seen(folder).models[0].checkpoint == Whereabouts(place="hub", missing_gb=14.1)
     fake_hub(tmp_path / "hub", "llava-hf/llava-1.5-7b-hf", {"config.json": b"{}"})
