@@ -25,6 +25,8 @@ class Reply(Record):
     prompt_tokens: int
     new_tokens: int
     """Generated tokens, the stop token included."""
+    image_tokens: int | None = None
+    """Places of the prompt that hold what the network made of the picture; None where nobody can tell."""
     label_scores: Evidence | None = None
     """Evidence in [0, 1] for each label of the question's space, from a model that has it."""
 

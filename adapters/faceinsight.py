@@ -100,8 +100,8 @@ class FaceInsight(ChatModel):
             lengths = batch["attention_mask"].sum(dim=1).tolist()
             words = [answer(space, decide(space, row)) for space, row in zip(spaces, evidence, strict=True)]
             replies = [
-                Reply(text=text, finish="stop", prompt_tokens=length, new_tokens=0)
-                for text, length in zip(words, lengths, strict=True)
+                Reply(text=text, finish="stop", prompt_tokens=length, new_tokens=0, image_tokens=count)
+                for text, length, count in zip(words, lengths, self.image_tokens(batch), strict=True)
             ]
         scores = [{label: _sigmoid(value) for label, value in row.items()} for row in evidence]
         return [reply.model_copy(update={"label_scores": row}) for reply, row in zip(replies, scores, strict=True)]

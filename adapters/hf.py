@@ -179,7 +179,20 @@ class ChatModel:
         width = inputs["input_ids"].shape[1]
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
         rows = output[:, width:].tolist()
-        return [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
+        replies = [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
+        return with_image_tokens(replies, self.image_tokens(inputs))
+
+    def image_tokens(self, batch: BatchFeature) -> list[int | None]:
+        """How many places of each prompt hold what the network made of the picture, padding not among them.
+
+        The processors write one placeholder per feature, and the networks refuse any other number.
+        """
+        wanted = getattr(self.config, "image_token_id", None)
+        if wanted is None:
+            return [None] * len(batch["input_ids"])
+        places_BL = (batch["input_ids"] == wanted) & batch["attention_mask"].bool()
+        counts: list[int | None] = places_BL.sum(dim=1).tolist()
+        return counts
 
     def generation(self, decoding: Decoding) -> dict[str, Any]:
         """Decoding in the words of transformers, every value that could change an answer explicit."""
@@ -212,6 +225,11 @@ class ChatModel:
     def _decode(self, ids: list[int]) -> str:
         text: str = self._decoder.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
+
+
+def with_image_tokens(replies: Sequence[Reply], counts: Sequence[int | None]) -> list[Reply]:
+    """The replies, each with how many image tokens its question came with."""
+    return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
 
 
 def _device(name: str) -> str:
