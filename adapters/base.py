@@ -12,7 +12,8 @@ from PIL import Image
 from harness.records import Decoding, Evidence, Finish, Record, Request, Response
 
 Profile = Literal["tiny", "paper"]
-Protocols = Mapping[str, int | float | str | bool]
+Value = int | float | str | bool
+Protocols = Mapping[str, Value]
 """Choices that belong to the measurement, such as min_pixels: recorded with a run, overridable by name."""
 
 

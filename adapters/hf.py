@@ -25,7 +25,7 @@ from transformers import (
 )
 from transformers.image_processing_backends import TorchvisionBackend
 
-from adapters import guards
+from adapters import guards, resolution
 from adapters.base import Protocols, Reply
 from harness.errors import AdapterError
 from harness.records import Decoding, Request
@@ -55,6 +55,8 @@ class ChatModel:
     """Whether the prompt opens with the begin-of-sequence token; it is put there once, never written in `template`."""
     defaults: ClassVar[Protocols] = {}
     """Choices that belong to the measurement, by name; `protocol` holds those in force."""
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Those of `defaults` that are read from the checkpoint and recorded, but cannot be chosen."""
     padding_side = "left"
 
     def __init__(
@@ -68,6 +70,7 @@ class ChatModel:
         self.tokenizer: Any = self.processor.tokenizer
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.protocol = resolution.settle(self.protocol, self.saved(), self.fixed, self.source)
         self.prepare()
         guards.check_round_trip(self.tokenizer, self.source)
         guards.check_image_token(self.processor, self.config, self.source)
@@ -110,6 +113,10 @@ class ChatModel:
                 self.source, backend="pil", local_files_only=local_files_only
             )
         return processor
+
+    def saved(self) -> Protocols:
+        """The resolution policy of the checkpoint: fields of `defaults` with the values it has for them."""
+        return {}
 
     def prepare(self) -> None:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
@@ -190,8 +197,8 @@ class ChatModel:
         wanted = getattr(self.config, "image_token_id", None)
         if wanted is None:
             return [None] * len(batch["input_ids"])
-        places_BL = (batch["input_ids"] == wanted) & batch["attention_mask"].bool()
-        counts: list[int | None] = places_BL.sum(dim=1).tolist()
+        places = (batch["input_ids"] == wanted) & batch["attention_mask"].bool()
+        counts: list[int | None] = places.sum(dim=1).tolist()
         return counts
 
     def generation(self, decoding: Decoding) -> dict[str, Any]:
