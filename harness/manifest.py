@@ -9,7 +9,7 @@ from typing import Any
 
 from adapters.resolution import Policy
 from harness.config import RunConfig
-from harness.errors import StoreError
+from harness.errors import AdapterError, StoreError
 from harness.plan import PlannedQuestion
 from harness.store import RunFolder
 from harness.versions import versions
@@ -80,7 +80,8 @@ def check(folder: RunFolder, config: RunConfig) -> dict[str, Any]:
             "Answers of different weights do not mix: choose another folder with --out."
         )
     for name in set(earlier.get("models", ())) & set(config.models):
-        _check_policy(folder, name, earlier.get("policies", {}).get(name, {}), config.policies.get(name, {}))
+        if mixed := _mixed(folder, name, earlier.get("policies", {}).get(name, {}), config.policies.get(name, {})):
+            raise StoreError(mixed)
     return earlier
 
 
@@ -88,7 +89,7 @@ def note_engine(folder: RunFolder, model: str, engine: object, policy: Policy | 
     """Write down what was loaded for a model: source, revision, dtype, device, all of its protocol, and that in words.
 
     Raises:
-        StoreError: the folder holds answers of it with another protocol, as a checkpoint may bring that has changed.
+        AdapterError: the folder holds answers of it with another protocol, as a checkpoint may bring that has changed.
     """
     identity = getattr(engine, "identity", None)
     if identity is None:
@@ -98,18 +99,21 @@ def note_engine(folder: RunFolder, model: str, engine: object, policy: Policy | 
     force = found.get("protocol") or {}
     before = engines.get(model, {}).get("protocol") or {}
     # Fields that earlier versions did not record are no difference.
-    _check_policy(folder, model, *({name: one[name] for name in before.keys() & force} for one in (before, force)))
+    shared = [name for name in force if name in before]
+    if mixed := _mixed(folder, model, *({name: one[name] for name in shared} for one in (before, force))):
+        raise AdapterError(mixed)
     if policy is not None and force:
         found["policy"] = policy.in_words(force)
     folder.write_run(run | {"engines": engines | {model: found}})
 
 
-def _check_policy(folder: RunFolder, model: str, old: Mapping[str, object], new: Mapping[str, object]) -> None:
-    if changed := _changes(old, new):
-        raise StoreError(
-            f"{folder.path} holds answers of {model} with another protocol ({changed}). "
-            "Answers to differently prepared pictures do not mix: choose another folder with --out."
-        )
+def _mixed(folder: RunFolder, model: str, old: Mapping[str, object], new: Mapping[str, object]) -> str:
+    """The sentence for a model whose protocol differs from that of its stored answers, or nothing."""
+    changed = _changes(old, new)
+    return changed and (
+        f"{folder.path} holds answers of {model} with another protocol ({changed}). "
+        "Answers to differently prepared pictures do not mix: choose another folder with --out."
+    )
 
 
 def _changes(old: Mapping[str, object], new: Mapping[str, object]) -> str:
