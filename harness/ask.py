@@ -73,7 +73,7 @@ def _show(console: Console, image: Path, asked: Question, request: Request, resp
         "question": asked.name,
         "prompt": request.text,
         "answer": response.text if response.finish != "failed" else f"(failed: {response.error})",
-        **({"image as": f"{response.image_tokens:,} tokens"} if response.image_tokens else {}),
+        **({"saw": f"{response.image_tokens:,} image tokens"} if response.image_tokens else {}),
         "status": parsed.status,
         **_labels(parsed),
     }

@@ -1,11 +1,18 @@
 """The image tokens of a request are those that the upstream code gave its network, in a batch and alone."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from adapters.base import Reply
 from adapters.generic import Generic
+from adapters.ports.internvl.processing import InternVLChatImageProcessor
+from adapters.ports.minicpm_v.images import MiniCPMVImageProcessor
+from adapters.ports.nvila.images import NVILAImageProcessor
+from adapters.registry import spec
 from harness.records import Decoding, Response
 from tests import goldens, tiny_models
 from tests.faceinsight import tiny as tiny_faceinsight
@@ -50,6 +57,33 @@ def test_they_are_as_many_as_the_features(name):
         with torch.no_grad():
             features = model.model.model.get_image_features(**images, return_dict=True).pooler_output
         assert sum(len(one) for one in features) == counted(name, [shape])[0]
+
+
+DECISION = Path(__file__).parents[2] / "docs" / "decisions" / "0011-pixels-are-protocol.md"
+SIZES = ((224, 224), (178, 218), (100, 100))
+
+
+def at_the_published_geometry(name, size):
+    """Image tokens of a face in profile paper; of ports whose golden tiles are small, by their image side alone."""
+    face = tiny_models.picture(*size)
+    if name == "internvl2.5-8b":
+        tiling = InternVLChatImageProcessor(size={"height": 448, "width": 448}, min_patches=1, max_patches=12)
+        return int(tiling([face])["num_tiles"][0]) * 256
+    if name == "minicpm-llama3-v2.5":
+        return len(MiniCPMVImageProcessor()([face])["patch_grids"]) * 96
+    if name == "nvila-8b":
+        return NVILAImageProcessor().tokens(NVILAImageProcessor()([face])["block_sizes"][0].tolist())
+    found = spec(name)
+    model = found.load()(str(goldens.checkpoint(name)), device="cpu", protocol=found.protocol.get("paper"))
+    (count,) = model.image_tokens(model.batch([model.image(face)], ["?"]))
+    return count
+
+
+@every
+def test_the_table_of_the_decision_is_what_is_counted(name):
+    (row,) = re.findall(rf"^\| {re.escape(name)} \|(.*)\|$", DECISION.read_text(encoding="utf-8"), re.MULTILINE)
+    written = [int(cell.replace(",", "")) for cell in row.split("|")]
+    assert written == [at_the_published_geometry(name, size) for size in SIZES]
 
 
 def test_faceinsights_are_those_of_the_face_and_of_the_map(tmp_path):
