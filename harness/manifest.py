@@ -109,16 +109,17 @@ def note_engine(folder: RunFolder, model: str, engine: object, policy: Policy | 
 
 def _mixed(folder: RunFolder, model: str, old: Mapping[str, object], new: Mapping[str, object]) -> str:
     """The sentence for a model whose protocol differs from that of its stored answers, or nothing."""
-    changed = _changes(old, new)
+    changed = _changes(old, new, absent="as usual")
     return changed and (
         f"{folder.path} holds answers of {model} with another protocol ({changed}). "
         "Answers to differently prepared pictures do not mix: choose another folder with --out."
     )
 
 
-def _changes(old: Mapping[str, object], new: Mapping[str, object]) -> str:
+def _changes(old: Mapping[str, object], new: Mapping[str, object], absent: str = "None") -> str:
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    return "; ".join(f"{key} {old.get(key)!r} -> {new.get(key)!r}" for key in keys)
+    shown = [[repr(one[key]) if key in one else absent for one in (old, new)] for key in keys]
+    return "; ".join(f"{key} {before} -> {after}" for key, (before, after) in zip(keys, shown, strict=True))
 
 
 def _difference(path: Path, old: dict[str, object], new: dict[str, object]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from adapters.base import Profile, Value
 from adapters.registry import ModelSpec, spec
+from adapters.resolution import AS_SAVED
 from harness.errors import ConfigError
 from harness.keys import OPEN
 
@@ -71,4 +72,8 @@ def _base(name: str) -> str:
 
 def _different(model: ModelSpec, fields: Mapping[str, Value], profile: Profile) -> dict[str, Value]:
     usual = model.protocol.get(profile, {})
-    return {name: value for name, value in fields.items() if name not in usual or usual[name] != value}
+    return {name: value for name, value in fields.items() if not _same(value, usual.get(name, AS_SAVED))}
+
+
+def _same(value: Value, other: Value) -> bool:
+    return type(value) is type(other) and value == other  # False is not 0, which is "as the checkpoint says"

@@ -97,6 +97,8 @@ def test_a_choice_for_a_name_holds_for_its_checkpoints_too():
 def test_what_the_profile_has_already_is_no_choice():
     assert of_models({QWEN: {"min_pixels": 200_704}}, [QWEN], "paper") == {}
     assert of_models({QWEN: {"min_pixels": 200_704}}, [QWEN], "tiny") == {QWEN: {"min_pixels": 200_704}}
+    assert of_models({QWEN: {"min_pixels": 0}}, [QWEN], "tiny") == {}  # the checkpoint's, as it is anyway
+    assert of_models({QWEN: {"min_pixels": 0}}, [QWEN], "paper") == {QWEN: {"min_pixels": 0}}
 
 
 def test_a_model_that_is_not_asked_is_looked_up_all_the_same():
@@ -146,7 +148,9 @@ def test_a_choice_reaches_the_pictures_and_run_json(data: Path):
 
 def test_answers_of_two_policies_do_not_mix(data: Path):
     job(data, "run")
-    with pytest.raises(StoreError, match=r"answers of qwen2.5-vl-7b with another protocol \(max_pixels None -> 1024"):
+    with pytest.raises(
+        StoreError, match=r"answers of qwen2.5-vl-7b with another protocol \(max_pixels as usual -> 1024"
+    ):
         job(data, "run", max_pixels=1024, min_pixels=256)
     job(data, "run", model="echo")  # of another model nothing is mixed
     job(data, "run")
