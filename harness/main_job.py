@@ -174,7 +174,7 @@ def _ask(
 
     with (
         ProgressListener(watch.console) as bars,
-        Stopwatch(bars, tasks, config.profile, watch.device.name) as listener,
+        Stopwatch(bars, tasks, config.profile, watch.device.name, aside=config.policies) as listener,
     ):
         runner = Runner(folder, config.decoding, engine_of, listener)
         return runner.run(tuple(config.models), planned, options.retry_failed)
