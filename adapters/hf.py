@@ -187,7 +187,8 @@ class ChatModel:
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
         rows = output[:, width:].tolist()
         replies = [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
-        return with_image_tokens(replies, self.image_tokens(inputs))
+        counts = self.image_tokens(inputs)
+        return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
 
     def image_tokens(self, batch: BatchFeature) -> list[int | None]:
         """How many places of each prompt hold what the network made of the picture, padding not among them.
@@ -232,11 +233,6 @@ class ChatModel:
     def _decode(self, ids: list[int]) -> str:
         text: str = self._decoder.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text
-
-
-def with_image_tokens(replies: Sequence[Reply], counts: Sequence[int | None]) -> list[Reply]:
-    """The replies, each with how many image tokens its question came with."""
-    return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
 
 
 def _device(name: str) -> str:
