@@ -12,7 +12,8 @@ from PIL import Image
 from harness.records import Decoding, Evidence, Finish, Record, Request, Response
 
 Profile = Literal["tiny", "paper"]
-Protocols = Mapping[str, int | float | str | bool]
+Value = int | float | str | bool
+Protocols = Mapping[str, Value]
 """Choices that belong to the measurement, such as min_pixels: recorded with a run, overridable by name."""
 
 
@@ -25,6 +26,8 @@ class Reply(Record):
     prompt_tokens: int
     new_tokens: int
     """Generated tokens, the stop token included."""
+    image_tokens: int | None = None
+    """Places of the prompt that hold what the network made of the picture; None where nobody can tell."""
     label_scores: Evidence | None = None
     """Evidence in [0, 1] for each label of the question's space, from a model that has it."""
 

@@ -16,8 +16,9 @@ from transformers import BatchFeature
 
 import faceinsight.auto  # noqa: F401 - registers FaceInsight with the Auto classes
 from adapters import guards
-from adapters.base import Reply
+from adapters.base import Protocols, Reply
 from adapters.hf import ChatModel
+from adapters.resolution import AS_SAVED
 from faceinsight import checkpoint
 from faceinsight.prompt import TEMPLATE, Seen, seen
 from faceinsight.words import answer, decide
@@ -34,9 +35,22 @@ class FaceInsight(ChatModel):
     template = TEMPLATE
     stops = ("</s>",)
     bos = True
-    defaults = MappingProxyType({"answers": "decisions"})
+    defaults = MappingProxyType(
+        {"answers": "decisions"} | dict.fromkeys(("image_size", "image_tokens", "map_size", "map_tokens"), AS_SAVED)
+    )
+    fixed = ("image_size", "image_tokens", "map_size", "map_tokens")
     maps: Path | None = None
     """Where the segmentation maps lie."""
+
+    def saved(self) -> Protocols:
+        """The squares that the two towers see, and the tokens of each; zeros where there is no tower for maps."""
+        maps = self.config.seg_config
+        return {
+            "image_size": self.config.vision_config.image_size,
+            "image_tokens": self.config.image_tokens - self.config.seg_tokens,
+            "map_size": 0 if maps is None else maps.image_size,
+            "map_tokens": self.config.seg_tokens,
+        }
 
     def load(self) -> tuple[Any, Any, Any]:
         """A whole checkpoint, or one of adapters with the frozen parts that its config names."""
@@ -100,8 +114,8 @@ class FaceInsight(ChatModel):
             lengths = batch["attention_mask"].sum(dim=1).tolist()
             words = [answer(space, decide(space, row)) for space, row in zip(spaces, evidence, strict=True)]
             replies = [
-                Reply(text=text, finish="stop", prompt_tokens=length, new_tokens=0)
-                for text, length in zip(words, lengths, strict=True)
+                Reply(text=text, finish="stop", prompt_tokens=length, new_tokens=0, image_tokens=count)
+                for text, length, count in zip(words, lengths, self.image_tokens(batch), strict=True)
             ]
         scores = [{label: _sigmoid(value) for label, value in row.items()} for row in evidence]
         return [reply.model_copy(update={"label_scores": row}) for reply, row in zip(replies, scores, strict=True)]

@@ -1,5 +1,7 @@
 """Any chat model that transformers or a port loads by name: the prompt is the checkpoint's own chat template."""
 
+from transformers import BatchFeature
+
 from adapters import guards
 from adapters.hf import ChatModel
 from adapters.ports import internvl, minicpm_v, monkey, nvila, phi3_v  # noqa: F401 - transformers then knows them too
@@ -27,6 +29,10 @@ class Generic(ChatModel):
         adds = self.tokenizer.encode("A")[0] == self.tokenizer.bos_token_id
         self.bos = bool(opening) and (text.startswith(opening) or adds)
         self.template = text.removeprefix(opening)
+
+    def image_tokens(self, batch: BatchFeature) -> list[int | None]:
+        """As everywhere; but one placeholder alone may stand for any number of features, made inside the network."""
+        return [count if count and count > 1 else None for count in super().image_tokens(batch)]
 
     def find_stop_ids(self) -> list[int]:
         """The published end-of-sequence ids, a number or a list, and the tokenizer's own."""

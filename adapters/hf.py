@@ -25,7 +25,7 @@ from transformers import (
 )
 from transformers.image_processing_backends import TorchvisionBackend
 
-from adapters import guards
+from adapters import guards, resolution
 from adapters.base import Protocols, Reply
 from harness.errors import AdapterError
 from harness.records import Decoding, Request
@@ -55,6 +55,8 @@ class ChatModel:
     """Whether the prompt opens with the begin-of-sequence token; it is put there once, never written in `template`."""
     defaults: ClassVar[Protocols] = {}
     """Choices that belong to the measurement, by name; `protocol` holds those in force."""
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Those of `defaults` that are read from the checkpoint and recorded, but cannot be chosen."""
     padding_side = "left"
 
     def __init__(
@@ -68,6 +70,7 @@ class ChatModel:
         self.tokenizer: Any = self.processor.tokenizer
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
+        self.protocol = resolution.settle(self.protocol, self.saved(), self.fixed, self.source)
         self.prepare()
         guards.check_round_trip(self.tokenizer, self.source)
         guards.check_image_token(self.processor, self.config, self.source)
@@ -110,6 +113,10 @@ class ChatModel:
                 self.source, backend="pil", local_files_only=local_files_only
             )
         return processor
+
+    def saved(self) -> Protocols:
+        """The resolution policy of the checkpoint: fields of `defaults` with the values it has for them."""
+        return {}
 
     def prepare(self) -> None:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
@@ -179,7 +186,21 @@ class ChatModel:
         width = inputs["input_ids"].shape[1]
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
         rows = output[:, width:].tolist()
-        return [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
+        replies = [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
+        counts = self.image_tokens(inputs)
+        return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
+
+    def image_tokens(self, batch: BatchFeature) -> list[int | None]:
+        """How many places of each prompt hold what the network made of the picture, padding not among them.
+
+        The processors write one placeholder per feature, and the networks refuse any other number.
+        """
+        wanted = getattr(self.config, "image_token_id", None)
+        if wanted is None:
+            return [None] * len(batch["input_ids"])
+        places = (batch["input_ids"] == wanted) & batch["attention_mask"].bool()
+        counts: list[int | None] = places.sum(dim=1).tolist()
+        return counts
 
     def generation(self, decoding: Decoding) -> dict[str, Any]:
         """Decoding in the words of transformers, every value that could change an answer explicit."""

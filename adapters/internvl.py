@@ -4,8 +4,12 @@ Source: OpenGVLab/InternVL, internvl_chat/internvl/conversation.py (internvl2_5)
 internvl_chat/internvl/model/internvl_chat/modeling_internvl_chat.py (chat). <s> comes from the published tokenizer.
 """
 
+from types import MappingProxyType
+
 import adapters.ports.internvl  # noqa: F401 - registers the port
+from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.resolution import AS_SAVED, check_range
 
 
 class InternVL25(ChatModel):
@@ -18,3 +22,19 @@ class InternVL25(ChatModel):
     )
     stops = ("<|im_end|>", "</s>")
     bos = True
+    defaults = MappingProxyType(
+        dict.fromkeys(("min_tiles", "max_tiles", "tile_size", "thumbnail", "tokens_per_tile"), AS_SAVED)
+    )
+    fixed = ("tile_size", "thumbnail", "tokens_per_tile")
+
+    def saved(self) -> Protocols:
+        """The tiling; the thumbnail comes with any picture of more than one tile."""
+        images = self.processor.image_processor
+        tiles = {"min_tiles": images.min_patches, "max_tiles": images.max_patches, "tile_size": images.size["height"]}
+        return tiles | {"thumbnail": images.max_patches > 1, "tokens_per_tile": self.processor.tokens_per_tile}
+
+    def prepare(self) -> None:
+        """Put the numbers of tiles into the image processor."""
+        check_range(self.protocol, "min_tiles", "max_tiles", self.source)
+        images = self.processor.image_processor
+        images.min_patches, images.max_patches = self.protocol["min_tiles"], self.protocol["max_tiles"]

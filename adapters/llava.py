@@ -3,11 +3,19 @@
 Source: haotian-liu/LLaVA, llava/conversation.py (vicuna_v1) and mm_utils.py (expand2square, tokenizer_image_token).
 """
 
+from types import MappingProxyType
+from typing import Any
+
 from PIL import Image
 
+from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.resolution import AS_SAVED
 from harness.errors import AdapterError
 from harness.images import mean_colour, square
+
+SQUARES = PAD, CROP = ("pad", "crop")
+"""How a picture becomes a square: with margins, as the original does, or losing them, as the converted checkpoint."""
 
 
 class Llava(ChatModel):
@@ -20,15 +28,25 @@ class Llava(ChatModel):
     )
     stops = ("</s>",)
     bos = True
+    defaults = MappingProxyType({"square": PAD, "image_size": AS_SAVED, "tokens": AS_SAVED})
+    fixed = ("image_size", "tokens")
+
+    def saved(self) -> Protocols:
+        """The side of the square the tower sees, and the features of it."""
+        return {"image_size": self.processor.image_processor.crop_size["height"], "tokens": tokens_of(self.config)}
 
     def prepare(self) -> None:
-        """Refuse a tokenizer that reads the text behind the image otherwise than the original, which reads it alone.
+        """Check how the picture is to become a square, and refuse a tokenizer that reads the text otherwise.
+
+        The original reads the text behind the image alone.
 
         A Llama tokenizer puts a space before a text; newer ones only before the first, which changes every prompt.
 
         Raises:
-            AdapterError: the text behind the image depends on what stands before it.
+            AdapterError: the text behind the image depends on what stands before it, or there is no such way.
         """
+        if self.protocol["square"] not in SQUARES:
+            raise AdapterError(f"LLaVA makes a square by {' or '.join(SQUARES)}, not by '{self.protocol['square']}'")
         token = self.processor.image_token
         behind, alone = (self.tokenizer.encode(text, add_special_tokens=False) for text in (f"{token}\nA", "\nA"))
         if behind[1:] != alone:
@@ -38,5 +56,16 @@ class Llava(ChatModel):
             )
 
     def image(self, image: Image.Image) -> Image.Image:
-        """The image centred on a square of the mean colour, (122, 116, 104) for CLIP."""
+        """The image centred on a square of the mean colour, (122, 116, 104) for CLIP; or as it is, to be cropped."""
+        if self.protocol["square"] == CROP:
+            return image
         return square(image, mean_colour(self.processor.image_processor))
+
+
+def tokens_of(config: Any) -> int:
+    """Features that a LLaVA network hands on of one picture: a patch each, and one more where none is left out."""
+    vision = config.vision_config
+    whole = config.vision_feature_select_strategy == "full"
+    extra = 1 if whole and vision.model_type == "clip_vision_model" else 0
+    count: int = (vision.image_size // vision.patch_size) ** 2 + extra
+    return count

@@ -6,11 +6,15 @@ prompt is the pirate one, here too: docs/decisions/0003-mantis-system-prompt.md.
 
 # mypy: disallow-untyped-calls=False
 
+from types import MappingProxyType
 from typing import Any
 
 from transformers import AutoImageProcessor, AutoTokenizer, LlavaProcessor
 
+from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.llava import tokens_of
+from adapters.resolution import AS_SAVED
 
 
 class Mantis(ChatModel):
@@ -24,6 +28,12 @@ class Mantis(ChatModel):
     )
     stops = ("<|eot_id|>", "<|end_of_text|>")
     bos = True
+    defaults = MappingProxyType({"image_size": AS_SAVED, "tokens": AS_SAVED})
+    fixed = ("image_size", "tokens")
+
+    def saved(self) -> Protocols:
+        """The side of the square the tower sees, and the features of it."""
+        return {"image_size": self.processor.image_processor.size["height"], "tokens": tokens_of(self.config)}
 
     def load_processor(self, local_files_only: bool) -> Any:
         """A LlavaProcessor: the class the checkpoint declares, MLlavaProcessor, is not part of transformers."""

@@ -3,10 +3,13 @@
 Source: Yuliang-Liu/Monkey, inference.py. The picture takes the place of the path between <img> and </img>.
 """
 
+from types import MappingProxyType
 from typing import Any
 
 import adapters.ports.monkey  # noqa: F401 - registers the port
+from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.resolution import AS_SAVED
 from harness.records import Decoding
 
 
@@ -15,6 +18,13 @@ class MonkeyChat(ChatModel):
 
     template = "<img><imgpad></img> {question} Answer: "
     stops = ("<|endoftext|>",)
+    defaults = MappingProxyType({"image_size": AS_SAVED, "tokens": AS_SAVED})
+    fixed = ("image_size", "tokens")
+
+    def saved(self) -> Protocols:
+        """The side of the square that is cut into four windows, and the features of these and of the whole."""
+        images = self.processor.image_processor
+        return {"image_size": images.image_size, "tokens": images.tokens}
 
     def generation(self, decoding: Decoding) -> dict[str, Any]:
         """As upstream, which never lets an answer be empty."""

@@ -8,7 +8,9 @@ from types import MappingProxyType
 
 import adapters.ports.phi3_v  # noqa: F401 - registers the port
 from adapters import guards
+from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.resolution import AS_SAVED
 
 
 class Phi35Vision(ChatModel):
@@ -17,13 +19,18 @@ class Phi35Vision(ChatModel):
     template = "<|user|>\n<|image_1|>\n{question}<|end|>\n<|assistant|>\n"
     stops = ("<|end|>", "<|endoftext|>", "<|assistant|>")
     bos = True
-    defaults = MappingProxyType({"num_crops": 0})
+    defaults = MappingProxyType(dict.fromkeys(("num_crops", "crop_size", "tokens_per_crop"), AS_SAVED))
+    fixed = ("crop_size", "tokens_per_crop")
+
+    def saved(self) -> Protocols:
+        """The crops of a prompt with one picture, their side in pixels, and the features of one."""
+        images = self.processor.image_processor
+        crops = {"num_crops": images.num_crops_single, "crop_size": images.crop_size}
+        return crops | {"tokens_per_crop": images.num_img_tokens}
 
     def prepare(self) -> None:
-        """Put the number into the image processor and the protocol."""
-        images = self.processor.image_processor
-        images.num_crops = int(self.protocol["num_crops"]) or images.num_crops_single
-        self.protocol = {"num_crops": images.num_crops}
+        """Put the number into the image processor."""
+        self.processor.image_processor.num_crops = self.protocol["num_crops"]
 
     def prompt(self, question: str) -> str:
         """The exact text the model is given; a question that names a picture, "<|image_2|>", is refused."""

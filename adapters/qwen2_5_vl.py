@@ -6,7 +6,9 @@ harnesses differ silently here: a face of 224 pixels is 64, 256 or 1,296 tokens 
 
 from types import MappingProxyType
 
+from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.resolution import AS_SAVED, check_range
 
 
 class Qwen25VL(ChatModel):
@@ -17,12 +19,17 @@ class Qwen25VL(ChatModel):
         "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>", "<|endoftext|>")
-    defaults = MappingProxyType({"min_pixels": 0, "max_pixels": 0})
+    defaults = MappingProxyType({"min_pixels": AS_SAVED, "max_pixels": AS_SAVED, "token_side": AS_SAVED})
+    fixed = ("token_side",)
+
+    def saved(self) -> Protocols:
+        """The budget, and the side in pixels of the square that becomes a token."""
+        images = self.processor.image_processor
+        budget = {"min_pixels": images.size["shortest_edge"], "max_pixels": images.size["longest_edge"]}
+        return budget | {"token_side": images.patch_size * images.merge_size}
 
     def prepare(self) -> None:
-        """Write the budget into the image processor; where it is 0, write the checkpoint's into the protocol."""
-        images = self.processor.image_processor
-        low = int(self.protocol["min_pixels"]) or images.size["shortest_edge"]
-        high = int(self.protocol["max_pixels"]) or images.size["longest_edge"]
-        images.size = {"shortest_edge": low, "longest_edge": high}
-        self.protocol = {"min_pixels": low, "max_pixels": high}
+        """Write the budget into the image processor."""
+        check_range(self.protocol, "min_pixels", "max_pixels", self.source)
+        low, high = self.protocol["min_pixels"], self.protocol["max_pixels"]
+        self.processor.image_processor.size = {"shortest_edge": low, "longest_edge": high}

@@ -13,6 +13,7 @@ import importlib
 import importlib.util
 import re
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -21,7 +22,8 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import Field
 
-from adapters.base import Profile
+from adapters.base import Profile, Value
+from adapters.resolution import Policy
 from harness.errors import AdapterError, UnknownNameError
 from harness.records import Record
 
@@ -61,7 +63,9 @@ class ModelSpec(Record):
     """Billions, of the published checkpoint."""
     size_gb: float | None = None
     batch_size: dict[Profile, int] = Field(default_factory=_eight)
-    protocol: dict[Profile, dict[str, int | float | str | bool]] = Field(default_factory=dict)
+    protocol: dict[Profile, dict[str, Value]] = Field(default_factory=dict)
+    policy: Policy | None = None
+    """What becomes of a picture, and what of it can be chosen; None where only the adapter knows."""
     note: str = ""
     engines: tuple[str, ...] = ("hf",)
     """The engines that can run it."""
@@ -102,6 +106,18 @@ class ModelSpec(Record):
         if repo is None:
             raise AdapterError(f"model '{self.name}' names no checkpoint; write '{self.name}@FOLDER_OR_REPO'")
         return str(repo)
+
+    def chosen(self, profile: Profile, fields: Mapping[str, Value]) -> "ModelSpec":
+        """The same model with these fields of its protocol in a profile.
+
+        Raises:
+            UnknownNameError: the model has no such field.
+            AdapterError: the field is fixed, or the value is of another kind than it should be.
+        """
+        if self.policy is not None:
+            self.policy.check(self.name, fields)
+        own = {**self.protocol.get(profile, {}), **fields}
+        return self.model_copy(update={"protocol": {**self.protocol, profile: own}}) if fields else self
 
     def untrained(self, profile: Profile) -> bool:
         """Whether the checkpoint is one that the user's own training has yet to write."""
@@ -218,7 +234,8 @@ def _named(name: str) -> ModelSpec:
 @cache
 def _table() -> dict[str, ModelSpec]:
     rows = tomllib.loads((_HERE / "models.toml").read_text(encoding="utf-8"))
-    return {name: ModelSpec(name=name, **cast(dict[str, Any], row)) for name, row in rows.items()}
+    none = {"policy": Policy()}  # of echo: it looks at nothing
+    return {name: ModelSpec(name=name, **cast(dict[str, Any], none | row)) for name, row in rows.items()}
 
 
 def _plugins() -> dict[str, EntryPoint]:

@@ -9,6 +9,7 @@ from adapters.registry import spec
 from harness.engines import EngineOptions, open_engine
 from harness.errors import ConfigError, ImageError
 from harness.images import digest, read
+from harness.overrides import Choices, of_models
 from harness.plan import first_of_each, request_key
 from harness.records import Decoding, ImageRef, Parsed, Request, Response
 from tasks.labels import label_space
@@ -18,15 +19,23 @@ from tasks.registry import Question, questions_of
 TINY_NOTE = "Miniature, trained on drawn toy faces: on a photograph its answer says nothing about the real model."
 
 
-def ask_about(model: str, images: Sequence[Path], task: str, decoding: Decoding, options: EngineOptions) -> bool:
+def ask_about(
+    model: str,
+    images: Sequence[Path],
+    task: str,
+    decoding: Decoding,
+    options: EngineOptions,
+    protocol: Choices | None = None,
+) -> bool:
     """Ask each question of the task about each photograph; return whether all were answered.
 
     Raises:
-        UnknownNameError: no such model or task.
+        UnknownNameError: no such model or task, or no such field of a model's protocol.
         ImageError: a photograph that cannot be read; nothing is asked then.
     """
     console = Console()
-    chosen = spec(model)
+    own = of_models(protocol or {}, [model], options.profile).get(model, {})
+    chosen = spec(model).chosen(options.profile, own)
     questions = _distinct(task)
     requests = [_request(image, asked, decoding) for image in images for asked in questions]
     engine = open_engine(chosen, options)
@@ -64,6 +73,7 @@ def _show(console: Console, image: Path, asked: Question, request: Request, resp
         "question": asked.name,
         "prompt": request.text,
         "answer": response.text if response.finish != "failed" else f"(failed: {response.error})",
+        **({"saw": f"{response.image_tokens:,} image tokens"} if response.image_tokens else {}),
         "status": parsed.status,
         **_labels(parsed),
     }

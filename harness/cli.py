@@ -15,6 +15,7 @@ from harness.cli_faceinsight import app as faceinsight_app
 from harness.cli_words import (
     EXIT_FAILURES,
     ApiKeyEnv,
+    Chosen,
     Concurrency,
     Data,
     Device,
@@ -84,6 +85,7 @@ def run(
     price_in: PriceIn = None,
     price_out: PriceOut = None,
     api_key_env: ApiKeyEnv = None,
+    protocol: Chosen = None,
     pairs: Pairs = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it needs and takes, and stop there.")] = False,
@@ -95,15 +97,15 @@ def run(
         "endpoint.price_in": price_in, "endpoint.price_out": price_out,
     }  # fmt: skip
     found = settled(
-        pairs, data=data, profile=profile, engine=engine, device=device, dtype=dtype, batch_size=batch_size, maps=maps,
-        **endpoint,
+        pairs, protocol, data=data, profile=profile, engine=engine, device=device, dtype=dtype, batch_size=batch_size,
+        maps=maps, **endpoint,
     ).settings  # fmt: skip
     from harness.main_job import Options, main_job
 
     options = Options(
-        models=words(models), tasks=words(tasks), data=found.data, datasets=found.datasets, out=out, limit=limit,
-        seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, engine=found.engine_options(),
-        retry_failed=retry_failed, dry_run=dry_run,
+        models=words(models), tasks=words(tasks), data=found.data, datasets=found.datasets, protocol=found.protocol,
+        out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature,
+        engine=found.engine_options(), retry_failed=retry_failed, dry_run=dry_run,
     )  # fmt: skip
     if not main_job(options).complete:
         raise typer.Exit(EXIT_FAILURES)
@@ -123,13 +125,17 @@ def ask(
     device: Device = None,
     dtype: Dtype = None,
     maps: Maps = None,
+    protocol: Chosen = None,
 ) -> None:
     """Ask one model about your own photographs: prompt, verbatim answer, parsed labels."""
-    found = settled(profile=profile, engine=engine, device=device, dtype=dtype, maps=maps).settings
+    found = settled(
+        protocol=protocol, profile=profile, engine=engine, device=device, dtype=dtype, maps=maps
+    ).settings  # fmt: skip
     from harness.ask import ask_about
     from harness.records import Decoding
 
-    if not ask_about(model, images, task, Decoding(max_new_tokens=max_new_tokens), found.engine_options()):
+    decoding = Decoding(max_new_tokens=max_new_tokens)
+    if not ask_about(model, images, task, decoding, found.engine_options(), found.protocol):
         raise typer.Exit(EXIT_FAILURES)
 
 
@@ -163,11 +169,12 @@ def report(path: RunPath) -> None:
     "FACE_HARNESS_PROFILE=paper python -m harness config --set datasets.expw.margin=0.1 --json"
 )
 def config(
+    protocol: Chosen = None,
     pairs: Pairs = None,
     as_json: Annotated[bool, typer.Option("--json", help="An object: key -> value and origin.")] = False,
 ) -> None:
     """Print the settings in force and where each comes from: flag > environment > harness.toml > default."""
-    rows = list(settled(pairs).rows())
+    rows = list(settled(pairs, protocol).rows())
     if as_json:
         found = {key: {"value": value, "origin": origin} for key, value, origin in rows}
         typer.echo(json.dumps(found, indent=1, ensure_ascii=False))

@@ -49,11 +49,22 @@ Pairs = Annotated[
 ]
 
 
-def settled(pairs: Sequence[str] | None = None, **flags: object) -> "Resolved":
+Chosen = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--protocol",
+        metavar="MODEL.KEY=VALUE",
+        help="A field of a model's resolution policy (`models` lists them): qwen2.5-vl-7b.max_pixels=1003520. "
+        "Repeatable; 0 is what the checkpoint says.",
+    ),
+]
+
+
+def settled(pairs: Sequence[str] | None = None, protocol: Sequence[str] | None = None, **flags: object) -> "Resolved":
     """The settings in force; from here on `cache_folder` agrees with them."""
     from harness.settings import resolve
 
-    found = resolve(flags, pairs or ())
+    found = resolve(flags, pairs or (), protocol or ())
     found.export()
     return found
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from harness.errors import ConfigError, UnknownNameError
+from harness.overrides import Choices
 from harness.records import Decoding, Record
 from tasks.datasets.options import DataOptions
 
@@ -38,6 +39,8 @@ class RunConfig(Record):
     data_root: Path
     datasets: DataOptions = DataOptions()
     """What was chosen about the datasets."""
+    policies: Choices = Field(default_factory=dict)
+    """What was chosen about the models; of each, answers of one choice only lie in a folder (harness/manifest.py)."""
 
     def protocol(self) -> dict[str, object]:
         """What two runs must share for their answers to lie in one folder.
@@ -45,12 +48,14 @@ class RunConfig(Record):
         Raises:
             ConfigError: a list of splits cannot be read.
         """
-        return self.model_dump(mode="json", exclude={"models", "tasks", "datasets"}) | self._chosen()
+        return self.model_dump(mode="json", exclude={"models", "tasks", "datasets", "policies"}) | self._chosen()
 
     def default_folder(self) -> Path:
         """runs/<profile>-<hash of the protocol, models and tasks>: the same command finds its folder again."""
-        chosen = self._chosen()
-        whole = self.model_dump_json(exclude={"datasets"}) + (json.dumps(chosen, sort_keys=True) if chosen else "")
+        chosen = self._chosen() | ({"policies": self.policies} if self.policies else {})
+        whole = self.model_dump_json(exclude={"datasets", "policies"}) + (
+            json.dumps(chosen, sort_keys=True) if chosen else ""
+        )
         return Path("runs") / f"{self.profile}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
     def _chosen(self) -> dict[str, object]:

@@ -7,6 +7,14 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+OPEN = "protocol"
+"""The table whose own keys are names of models, which hold dots: protocol.qwen2.5-vl-7b.max_pixels."""
+
+
+def is_open(key: str) -> bool:
+    """Whether a key is OPEN.MODEL.FIELD."""
+    return len(_steps(key)) == 3 and all(_steps(key)) and key.startswith(f"{OPEN}.")
+
 
 def of(kind: type[BaseModel]) -> list[str]:
     """Every key of a record, tables included, as it is written in a file."""
@@ -46,7 +54,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     """Keys with dots as tables within tables."""
     found: dict[str, Any] = {}
     for key, value in values.items():
-        *tables, last = key.split(".")
+        *tables, last = _steps(key)
         inner = found
         for table in tables:
             inner = inner.setdefault(table, {})
@@ -54,8 +62,17 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _steps(key: str) -> list[str]:
+    if not key.startswith(f"{OPEN}."):
+        return key.split(".")
+    model, _, field = key.removeprefix(f"{OPEN}.").rpartition(".")
+    return [OPEN, model, field]
+
+
 def _fields(kind: type[BaseModel], before: str = "") -> Iterator[tuple[str, FieldInfo]]:
     for name, field in kind.model_fields.items():
+        if name == OPEN:
+            continue  # it has the keys that are given, and no others
         key = f"{before}{field.alias or name}"
         yield key, field
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):

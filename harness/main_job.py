@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import Field
 from rich.console import Console
 
 from adapters.base import Profile
@@ -20,6 +21,7 @@ from harness.errors import ConfigError
 from harness.forecast import forecast
 from harness.manifest import check, note_engine, record
 from harness.maps import NAME as MAPS
+from harness.overrides import Choices, of_models, unused
 from harness.overview import show_forecast, show_scores
 from harness.plan import PlannedQuestion, Planner
 from harness.progress import ProgressListener
@@ -41,6 +43,8 @@ class Options(Record):
     tasks: tuple[str, ...]
     data: Path | None = None
     datasets: DataOptions = DataOptions()
+    protocol: Choices = Field(default_factory=dict)
+    """What is chosen about models; those that are not asked may be among them."""
     out: Path | None = None
     limit: int | None = None
     seed: int = 0
@@ -63,7 +67,9 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     if options.models == ("all",):
         for name in sorted({one for one in model_names() if spec(one).listed} - set(config.models)):
             console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
-    specs = {name: spec(name) for name in config.models}
+    for name in unused(options.protocol, config.models):
+        console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
+    specs = {name: spec(name).chosen(options.engine.profile, config.policies.get(name, {})) for name in config.models}
     folder = RunFolder(options.out or config.default_folder())
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     if options.dry_run:  # without the lock, which would make the folder
@@ -115,6 +121,7 @@ def settings(options: Options) -> RunConfig:
         seed=options.seed,
         data_root=root or toy_root(0, limit or 1, RUN_SEED),
         datasets=options.datasets,
+        policies=of_models(options.protocol, names, options.engine.profile),
     )
 
 
@@ -175,12 +182,12 @@ def _ask(
 
     def engine_of(name: str) -> Engine:
         engine = open_engine(watch.specs[name], place)
-        note_engine(folder, name, engine)
+        note_engine(folder, name, engine, watch.specs[name].policy)
         return engine
 
     with (
         ProgressListener(watch.console) as bars,
-        Stopwatch(bars, tasks, config.profile, watch.device.name) as listener,
+        Stopwatch(bars, tasks, config.profile, watch.device.name, aside=config.policies) as listener,
     ):
         runner = Runner(folder, config.decoding, engine_of, listener)
         return runner.run(tuple(config.models), planned, options.retry_failed)

@@ -2,13 +2,14 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.resolution import Policy
 from harness.config import RunConfig
-from harness.errors import StoreError
+from harness.errors import AdapterError, StoreError
 from harness.plan import PlannedQuestion
 from harness.store import RunFolder
 from harness.versions import versions
@@ -33,6 +34,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "profile": config.profile,
             "models": list(dict.fromkeys([*earlier.get("models", []), *config.models])),
             "checkpoints": checkpoints | config.models,
+            "policies": earlier.get("policies", {}) | config.policies,
             "tasks": list(dict.fromkeys(row["task"] for row in questions.values())),
             "questions": list(questions.values()),
             "prompts": earlier.get("prompts", {}) | prompts,
@@ -77,20 +79,51 @@ def check(folder: RunFolder, config: RunConfig) -> dict[str, Any]:
             f"{folder.path} holds answers of other weights of {', '.join(changed)}. "
             "Answers of different weights do not mix: choose another folder with --out."
         )
+    for name in set(earlier.get("models", ())) & set(config.models):
+        if mixed := _mixed(folder, name, earlier.get("policies", {}).get(name, {}), config.policies.get(name, {})):
+            raise StoreError(mixed)
     return earlier
 
 
-def note_engine(folder: RunFolder, model: str, engine: object) -> None:
-    """Write down what was loaded for a model: source, revision, dtype, device, protocol."""
+def note_engine(folder: RunFolder, model: str, engine: object, policy: Policy | None = None) -> None:
+    """Write down what was loaded for a model: source, revision, dtype, device, all of its protocol, and that in words.
+
+    Raises:
+        AdapterError: the folder holds answers of it with another protocol, as a checkpoint may bring that has changed.
+    """
     identity = getattr(engine, "identity", None)
-    if identity is not None:
-        run = folder.run()
-        folder.write_run(run | {"engines": run.get("engines", {}) | {model: identity()}})
+    if identity is None:
+        return
+    run, found = folder.run(), identity()
+    engines = run.get("engines", {})
+    force = found.get("protocol") or {}
+    before = engines.get(model, {}).get("protocol") or {}
+    # Fields that earlier versions did not record are no difference.
+    shared = [name for name in force if name in before]
+    if mixed := _mixed(folder, model, *({name: one[name] for name in shared} for one in (before, force))):
+        raise AdapterError(mixed)
+    if policy is not None and force:
+        found["policy"] = policy.in_words(force)
+    folder.write_run(run | {"engines": engines | {model: found}})
+
+
+def _mixed(folder: RunFolder, model: str, old: Mapping[str, object], new: Mapping[str, object]) -> str:
+    """The sentence for a model whose protocol differs from that of its stored answers, or nothing."""
+    changed = _changes(old, new, absent="as usual")
+    return changed and (
+        f"{folder.path} holds answers of {model} with another protocol ({changed}). "
+        "Answers to differently prepared pictures do not mix: choose another folder with --out."
+    )
+
+
+def _changes(old: Mapping[str, object], new: Mapping[str, object], absent: str = "None") -> str:
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    shown = [[repr(one[key]) if key in one else absent for one in (old, new)] for key in keys]
+    return "; ".join(f"{key} {before} -> {after}" for key, (before, after) in zip(keys, shown, strict=True))
 
 
 def _difference(path: Path, old: dict[str, object], new: dict[str, object]) -> str:
-    changed = [f"{key} {old.get(key)!r} -> {new.get(key)!r}" for key in old | new if old.get(key) != new.get(key)]
     return (
-        f"{path} holds a run with other settings ({'; '.join(changed)}). "
+        f"{path} holds a run with other settings ({_changes(old, new)}). "
         "Numbers of different settings do not mix: choose another folder with --out."
     )

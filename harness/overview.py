@@ -23,6 +23,10 @@ _PROOF = (
     "Fidelity: the upstream code of each model was run with small random weights; its ids, pixels, logits and greedy "
     "tokens are what the tests compare with. No published weights were loaded. docs/models.md has the particulars."
 )
+_RESOLUTION = (
+    "Resolution: what becomes of a picture in profile paper. What stands under `to choose` is for --protocol "
+    "MODEL.KEY=VALUE; the rest is as the network was built. A run records all values in force, and image tokens."
+)
 
 
 def show_models() -> None:
@@ -35,7 +39,8 @@ def show_models() -> None:
             table.add_row(head, escape(words))
         table.add_row()
     terminal().print(table)
-    terminal().print(_PROOF)
+    for sentence in (_RESOLUTION, _PROOF):
+        terminal().print(sentence, highlight=False)
 
 
 def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
@@ -49,6 +54,12 @@ def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
         yield "  miniature", "yes" if (model.miniature / "config.json").is_file() else "no"
         yield "  fidelity", model.fidelity or "not compared with upstream"
         yield "  unproven", model.unproven or "everything"
+    if model.policy and model.policy.values:
+        yield "  resolution", model.policy.in_words(model.policy.values)
+        yield (
+            "  to choose",
+            ", ".join(f"{field}={model.policy.values[field]}" for field in model.policy.free) or "nothing",
+        )
     if model.note:
         yield "  note", model.note
 

@@ -115,6 +115,8 @@ class Response(Record):
     """Wall time of the batch divided by its size."""
     prompt_tokens: int | None = None
     new_tokens: int | None = None
+    image_tokens: int | None = None
+    """Places of the prompt that held what the network made of the picture; None where it is not known."""
     label_scores: Evidence | None = None
     """For labels of the question's space, from a model that has it."""
 

@@ -5,6 +5,9 @@
     FACE_HARNESS_DATASETS__EXPW__MARGIN       two underscores lead into a table
     --data, --set datasets.expw.margin=0.1    the same as flags
 
+What is chosen about models has tables of their names, which hold dots: [protocol."qwen2.5-vl-7b"] max_pixels = 1003520,
+as a flag --protocol qwen2.5-vl-7b.max_pixels=1003520, in the environment FACE_HARNESS_PROTOCOL as JSON.
+
 The file is $FACE_HARNESS_CONFIG, else ./harness.toml, else none. Its relative paths start at its own folder.
 """
 
@@ -29,6 +32,7 @@ from harness import keys
 from harness.config import DTYPES, profiles
 from harness.engines import ENGINES, EndpointOptions, EngineOptions
 from harness.errors import ConfigError, UnknownNameError
+from harness.overrides import Choices, pair_of
 from harness.places import CACHE_VARIABLE, cache_folder, default_cache
 from tasks.datasets.options import DataOptions
 
@@ -62,6 +66,8 @@ class Settings(BaseSettings):
     endpoint: EndpointOptions = EndpointOptions()
     """How models behind a server are asked."""
     datasets: DataOptions = DataOptions()
+    protocol: Choices = Field(default_factory=dict)
+    """Model -> fields of its protocol, such as a pixel budget, that are not to be as the model list has them."""
 
     @classmethod
     def settings_customise_sources(
@@ -118,18 +124,21 @@ class Resolved(NamedTuple):
             os.environ[CACHE_VARIABLE] = str(self.settings.cache)
 
 
-def resolve(flags: Mapping[str, Any] | None = None, pairs: Sequence[str] = ()) -> Resolved:
+def resolve(
+    flags: Mapping[str, Any] | None = None, pairs: Sequence[str] = (), protocol: Sequence[str] = ()
+) -> Resolved:
     """Settle every key.
 
     Args:
         flags: key -> value of the options that have a name of their own; None is "not given".
         pairs: the words after each --set, such as "datasets.expw.margin=0.1".
+        protocol: the words after each --protocol, such as "qwen2.5-vl-7b.max_pixels=1003520".
 
     Raises:
         ConfigError: a key that does not exist, a value that is not allowed, a file that is absent or malformed.
         UnknownNameError: a profile, engine or dtype that does not exist.
     """
-    layers = [_file_layer(), _environment_layer(), _flag_layer(flags or {}, pairs)]
+    layers = [_file_layer(), _environment_layer(), _flag_layer(flags or {}, pairs, protocol)]
     for layer in layers:
         _check(layer)
     values: dict[str, Any] = {}
@@ -175,7 +184,8 @@ def _environment_layer() -> Layer:
     try:
         values = _placed(keys.spelt(Settings, EnvSettingsSource(Settings)()), Path())
     except SettingsError as error:
-        raise ConfigError(f"environment {PREFIX}DATASETS must be a JSON object: {error.__cause__}.") from error
+        words = f"environment {PREFIX}DATASETS and {PREFIX}PROTOCOL, where given, must be JSON objects"
+        raise ConfigError(f"{words}: {error.__cause__}.") from error
     return Layer(values, {key: f"environment {_variable(key)}" for key in values})
 
 
@@ -196,26 +206,25 @@ def _variable(key: str) -> str:
     return next((name for name in names if name in given), names[0])
 
 
-def _flag_layer(flags: Mapping[str, Any], pairs: Sequence[str]) -> Layer:
+def _flag_layer(flags: Mapping[str, Any], pairs: Sequence[str], protocol: Sequence[str]) -> Layer:
     given = {key: value for key, value in flags.items() if value is not None}
     origins = {key: f"--{key.rpartition('.')[2].replace('_', '-')}" for key in given}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {pair} has no '=': write --set KEY=VALUE, such as datasets.expw.margin=0.1.")
-        (key,) = keys.spelt(Settings, {key.strip(): ""})
+    words = [("--set", "", pair) for pair in pairs] + [("--protocol", f"{keys.OPEN}.", pair) for pair in protocol]
+    for flag, before, pair in words:
+        written, value = pair_of(flag, before, pair)
+        (key,) = keys.spelt(Settings, {written: ""})
         if given.get(key, value) != value:
-            raise ConfigError(f"{key} is given twice, by {origins[key]} and by --set {pair}: leave one out.")
+            raise ConfigError(f"{key} is given twice, by {origins[key]} and by {flag} {pair}: leave one out.")
         given[key] = value
-        origins[key] = f"--set {key}"
+        origins[key] = f"{flag} {key.removeprefix(before)}"
     return Layer(_placed(given, Path()), origins)
 
 
 def _check(layer: Layer) -> None:
     """Each source is checked by itself, so that a sentence can name the one that is at fault."""
-    known, tables = keys.of(Settings), keys.tables(Settings)
+    known, tables = [*keys.of(Settings), keys.OPEN], keys.tables(Settings) | {keys.OPEN}
     for key, value in layer.values.items():
-        if key not in known:
+        if key not in known and not keys.is_open(key):
             raise _unknown(layer.origins[key], key, value)
         if key in tables:
             raise ConfigError(f"{layer.origins[key]}: {key} = {value!r} is not allowed: it must be a table.")
@@ -230,7 +239,8 @@ def _check(layer: Layer) -> None:
 
 
 def _complaint(layer: Layer, error: ErrorDetails) -> ConfigError:
-    key = ".".join(map(str, error["loc"]))
+    steps = [str(step) for step in error["loc"]]
+    key = ".".join(steps[:3] if steps[0] == keys.OPEN else steps)  # then comes the kind of value that it may be
     allowed = _ALLOWED.get(error["type"], error["msg"].replace("Input should be", "it must be", 1))
     return ConfigError(f"{layer.origins[key]}: {key} = {error['input']!r} is not allowed: {allowed}.")
 

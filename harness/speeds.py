@@ -4,7 +4,7 @@ CACHE/speeds.json holds a list of Speed rows, one of each kind: the newest, unle
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from filelock import FileLock
@@ -75,6 +75,7 @@ class Stopwatch:
         tasks: question -> kind of question.
         profile, device: of the measurements.
         clock: seconds.
+        aside: models whose speed is not written down, for they are asked otherwise than usual.
     """
 
     def __init__(
@@ -84,12 +85,14 @@ class Stopwatch:
         profile: str,
         device: str,
         clock: Callable[[], float] = time.monotonic,
+        aside: Collection[str] = (),
     ) -> None:
         self.inner = inner
         self.tasks = tasks
         self.profile = profile
         self.device = device
         self.clock = clock
+        self.aside = aside
         self._model = ""
         self._task = ""
         self._began = 0.0
@@ -132,5 +135,5 @@ class Stopwatch:
             if answers >= ENOUGH and seconds > 0
         ]
         self._sums = {}
-        if found:
+        if found and self._model not in self.aside:
             note_speeds(found)

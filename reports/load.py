@@ -49,7 +49,9 @@ class Manifest(Lenient):
     data_root: str | None = None
     versions: dict[str, Any] = Field(default_factory=dict)
     engines: dict[str, Any] = Field(default_factory=dict)
-    """Model -> what was loaded for it: source, revision, device, dtype, protocol."""
+    """Model -> what was loaded for it: source, revision, device, dtype, protocol, policy in words."""
+    policies: dict[str, Any] = Field(default_factory=dict)
+    """Model -> what was chosen about it in place of the model list's values."""
     started: str | None = None
     command: str | list[str] | None = None
     tallies: dict[str, Any] = Field(default_factory=dict)
@@ -125,11 +127,16 @@ class Answers:
     kept: dict[str, Response] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     failed: dict[str, Response] = field(default_factory=dict)
+    image_tokens: dict[str, int] = field(default_factory=dict)
+    """Of the keys whose answer says how many there were."""
 
     def add(self, row: Response, keep: Collection[str]) -> None:
         """Take one more row into account."""
         self.keys.add(row.key)
         self.failed.pop(row.key, None)
+        self.image_tokens.pop(row.key, None)
+        if row.image_tokens is not None:
+            self.image_tokens[row.key] = row.image_tokens
         if row.finish == "failed":
             self.failed[row.key] = row
         if row.key in keep:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.records import METRICS
 from harness.store import PAGE
-from reports import figures, gallery, problems, ranking, style, tables
+from reports import figures, gallery, problems, ranking, seen, style, tables
 from reports.load import Question, Run, read
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -90,8 +90,10 @@ def _header(run: Run) -> dict[str, Any]:
 def _summary(run: Run, groups: Mapping[str, Sequence[Section]]) -> dict[str, Any]:
     """What is said of the run as a whole; after the sections, for reading them collects the notices."""
     counted = tables.counts(run)
+    asked = [section.asked for group in groups.values() for section in group]
     return {
-        "problems": problems.find(run, [section.asked for group in groups.values() for section in group]),
+        "problems": problems.find(run, asked),
+        "seen": seen.table(run, asked),
         "overview": tables.overview(run),
         "counted": {model: (sum(statuses.values()), tables.shares(statuses)) for model, statuses in counted.items()},
         "status_chart": chart(figures.status_bars(counted), "statuses", figures.statuses_in_words(counted)),

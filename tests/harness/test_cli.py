@@ -179,6 +179,10 @@ def test_light_commands_do_not_import_torch(words: list[str]):
         (["train", "faceinsight", "--config", "x", "--set", "dat=x"], "Did you mean 'data'?"),
         (["ablate", "--set", "dat=x"], "Did you mean 'data'?"),
         (["run", "--data", "nowhere"], "nowhere is not a folder"),
+        (["run", "--protocol", "qwen2.5-vl.max_pixels=1"], "Did you mean 'qwen2.5-vl-7b'?"),
+        (["run", "--protocol", "qwen2.5-vl-7b.max_pixel=1"], "Did you mean 'max_pixels'?"),
+        (["run", "--protocol", "internvl2.5-8b.tile_size=224"], "'tile_size' of internvl2.5-8b is 448"),
+        (["run", "--protocol", "phi-3.5-vision.num_crops"], "--protocol MODEL.KEY=VALUE"),
         (["parse", "celebA40"], "Did you mean 'celeba'?"),
         (["score", "nowhere"], "is not a run folder"),
         (["report", "nowhere"], "is not a run folder"),
@@ -200,10 +204,11 @@ def test_models_shows_what_a_reader_must_know_before_trusting_one():
     listed = [name for name in names() if spec(name).listed]
     assert len(listed) == 10
     for name in listed:
-        assert {"size", "licence", "engines", "miniature", "fidelity", "unproven"} <= {
+        assert {"size", "licence", "engines", "miniature", "fidelity", "unproven", "resolution", "to"} <= {
             line.split()[0] for line in blocks[name].splitlines()
         }
         assert "not compared" not in blocks[name]
+    assert "min_pixels=200704, max_pixels=1003520" in blocks["qwen2.5-vl-7b"]
     assert "non-commercial" in blocks["nvila-8b"]
     assert "non-commercial" in blocks["monkey-chat"]
     assert "registration" in blocks["minicpm-llama3-v2.5"]

@@ -32,6 +32,7 @@ def settings(**changed: object) -> RunConfig:
         {"limit": 5},
         {"seed": 3},
         {"data_root": Path("e")},
+        {"policies": {"a": {"max_tiles": 1}}},
     ],
 )
 def test_each_setting_has_its_own_folder(changed: dict[str, object]):

@@ -101,6 +101,17 @@ def test_the_first_model_is_written_when_the_second_begins(cache: Path):
     assert [(row.model, row.requests) for row in read_speeds(cache)] == [("first", 20)]
 
 
+def test_a_model_asked_otherwise_than_usual_is_no_measure(cache: Path):
+    clock = Clock()
+    with Stopwatch(Watcher(), {"maad": "attr"}, "paper", "d", clock, aside={"chosen": {"max_tiles": 1}}) as watch:
+        for model in ("chosen", "usual"):
+            watch.begin(model, "maad", 20, 0)
+            clock.now += 1
+            watch.advance(20)
+            watch.end()
+    assert [row.model for row in read_speeds(cache)] == ["usual"]
+
+
 def test_few_answers_measure_nothing(cache: Path):
     with Stopwatch(Watcher(), {"maad": "attr"}, "paper", "d") as watch:
         watch.begin("m", "maad", 20, 0)

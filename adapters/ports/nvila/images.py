@@ -56,8 +56,12 @@ class NVILAImageProcessor(SiglipImageProcessorPil):
 
     def grid(self, width: int, height: int) -> Grid:
         """Rows and columns of the last scale for a picture of this size."""
-        least = (self.s2_scales[-1] // self.s2_scales[0]) ** 2
-        return closest(width, height, self.s2_scales[0], _shapes(least, self.max_tiles))
+        return closest(width, height, self.s2_scales[0], _shapes(self.least_tiles, self.max_tiles))
+
+    @property
+    def least_tiles(self) -> int:
+        """Of the last scale, for a square."""
+        return int(self.s2_scales[-1] // self.s2_scales[0]) ** 2
 
     def tokens(self, size: Sequence[int]) -> int:
         """How many image tokens a picture with this grid becomes."""

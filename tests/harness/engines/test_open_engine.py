@@ -45,8 +45,8 @@ def test_the_batch_size_does_not_change_an_answer(name, requests):
 def test_the_profile_brings_its_protocol():
     found = spec(f"qwen2.5-vl-7b@{tiny_models.checkpoint('qwen2.5-vl-7b')}")
     sizes = {p: open_engine(found, EngineOptions(profile=p, device="cpu")).model.protocol for p in ("tiny", "paper")}
-    assert sizes["paper"] == {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28}
-    assert sizes["tiny"] == {"min_pixels": 56 * 56, "max_pixels": 112 * 112}
+    assert sizes["paper"] == {"min_pixels": 256 * 28 * 28, "max_pixels": 1280 * 28 * 28, "token_side": 28}
+    assert sizes["tiny"] == {"min_pixels": 56 * 56, "max_pixels": 112 * 112, "token_side": 28}
 
 
 def test_the_model_list_gives_the_batch_size():
