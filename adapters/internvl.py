@@ -4,8 +4,11 @@ Source: OpenGVLab/InternVL, internvl_chat/internvl/conversation.py (internvl2_5)
 internvl_chat/internvl/model/internvl_chat/modeling_internvl_chat.py (chat). <s> comes from the published tokenizer.
 """
 
-import adapters.ports.internvl  # noqa: F401 - registers the port
+from typing import Any
+
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
+from adapters.ports.internvl import InternVLChatConfig  # importing it registers the port
 
 
 class InternVL25(ChatModel):
@@ -18,3 +21,16 @@ class InternVL25(ChatModel):
     )
     stops = ("<|im_end|>", "</s>")
     bos = True
+    on_vllm = OnVllm(
+        pictures={"image_num_patches": "num_tiles"},
+        parts={"pixel_values_flat": "pixel_values"},
+        image_token="image_token_id",  # noqa: S106 - a name, no secret
+    )
+
+    @staticmethod
+    def vllm_config(config: Any) -> Any:
+        """Sides of pictures and patches as published, one number, where transformers has a pair of them."""
+        if isinstance(config, InternVLChatConfig):  # vLLM looks at a nameless one first
+            for name in ("image_size", "patch_size"):
+                setattr(config.vision_config, name, getattr(config.vision_config, name)[0])
+        return config

@@ -6,6 +6,7 @@ Source: haotian-liu/LLaVA, llava/conversation.py (vicuna_v1) and mm_utils.py (ex
 from PIL import Image
 
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from harness.errors import AdapterError
 from harness.images import mean_colour, square
 
@@ -20,6 +21,7 @@ class Llava(ChatModel):
     )
     stops = ("</s>",)
     bos = True
+    on_vllm = OnVllm(pictures={"pixel_values": "pixel_values"})
 
     def prepare(self) -> None:
         """Refuse a tokenizer that reads the text behind the image otherwise than the original, which reads it alone.

@@ -4,6 +4,7 @@ Source: LLaVA-VL/LLaVA-NeXT, llava/conversation.py (qwen_1_5), anyres_max_9.
 """
 
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 
 
 class LlavaOnevision(ChatModel):
@@ -14,3 +15,6 @@ class LlavaOnevision(ChatModel):
         "<|im_start|>user\n<image>\n{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>", "<|endoftext|>")
+    on_vllm = OnVllm(
+        pictures={"pixel_values": "pixel_values", "image_sizes": "image_sizes"}, on_cpu=frozenset({"image_sizes"})
+    )

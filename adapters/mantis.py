@@ -11,6 +11,7 @@ from typing import Any
 from transformers import AutoImageProcessor, AutoTokenizer, LlavaProcessor
 
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 
 
 class Mantis(ChatModel):
@@ -24,6 +25,7 @@ class Mantis(ChatModel):
     )
     stops = ("<|eot_id|>", "<|end_of_text|>")
     bos = True
+    on_vllm = OnVllm(pictures={"pixel_values": "pixel_values"})
 
     def load_processor(self, local_files_only: bool) -> Any:
         """A LlavaProcessor: the class the checkpoint declares, MLlavaProcessor, is not part of transformers."""

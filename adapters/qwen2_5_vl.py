@@ -7,6 +7,7 @@ harnesses differ silently here: a face of 224 pixels is 64, 256 or 1,296 tokens 
 from types import MappingProxyType
 
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 
 
 class Qwen25VL(ChatModel):
@@ -17,6 +18,11 @@ class Qwen25VL(ChatModel):
         "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>", "<|endoftext|>")
+    on_vllm = OnVllm(
+        pictures={"image_grid_thw": "image_grid_thw"},
+        parts={"pixel_values": "pixel_values"},
+        on_cpu=frozenset({"image_grid_thw"}),
+    )
     defaults = MappingProxyType({"min_pixels": 0, "max_pixels": 0})
 
     def prepare(self) -> None:
