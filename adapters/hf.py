@@ -9,7 +9,7 @@ Nothing is executed that came with a checkpoint.
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -130,6 +130,10 @@ class ChatModel:
     def vllm_config(config: Any) -> Any:
         """The checkpoint's configuration as vLLM's network reads it."""
         return config
+
+    def vllm_tensors(self, features: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The batch as `on_vllm` names its tensors, where vLLM cuts a picture otherwise than transformers."""
+        return features
 
     @property
     def revision(self) -> str | None:

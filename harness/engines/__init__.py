@@ -23,7 +23,7 @@ class EngineOptions(Record):
     """Which weights and which protocol: the miniature (tiny) or the published checkpoint (paper)."""
     engine: EngineName = "auto"
     """What asks the model: transformers (hf), vLLM, or (auto) vLLM where it is installed, there is a GPU and it carries
-    the model, else transformers."""
+    the model, which is no miniature, else transformers."""
     device: str = "auto"
     """"auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ..."""
     dtype: str = "auto"
@@ -54,7 +54,7 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     from harness.engines.quiet import quiet
 
     quiet()
-    if choose(spec, options.engine, options.device) == "vllm":
+    if choose(spec, options) == "vllm":
         from harness.engines.vllm import VllmEngine
 
         model = adapter(spec.source(options.profile), *place, network=False)

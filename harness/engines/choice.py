@@ -6,24 +6,26 @@ from typing import Literal
 import torch
 
 from adapters.registry import ModelSpec
+from harness.engines import EngineOptions
 from harness.errors import AdapterError, ConfigError
 
 
-def choose(spec: ModelSpec, wanted: str, device: str) -> Literal["hf", "vllm"]:
-    """`wanted`, or for "auto" vLLM where it is installed, may use a GPU and carries the model.
+def choose(spec: ModelSpec, options: EngineOptions) -> Literal["hf", "vllm"]:
+    """What is asked for, or for "auto" vLLM where it is installed, may use a GPU and carries the model.
 
-    On a CPU transformers starts in a second and vLLM in half a minute; and vLLM takes the first card it sees, so one
-    that is named by number is left to transformers.
+    Transformers has answered for a miniature, or on a CPU, before vLLM has started; and vLLM takes the first card
+    it sees, so one that is named by number is left to transformers.
 
     Raises:
         AdapterError: vLLM is asked for and has no network for this model.
         ConfigError: vLLM is asked for and not installed.
     """
     carried, installed = "vllm" in spec.engines, find_spec("vllm") is not None
-    if wanted == "auto":
-        gpu = device in ("auto", "cuda") and torch.cuda.is_available()
-        return "vllm" if carried and installed and gpu else "hf"
-    if wanted != "vllm":
+    if options.engine == "auto":
+        gpu = options.device in ("auto", "cuda") and torch.cuda.is_available()
+        miniature = options.profile == "tiny" and spec.checkpoint is None
+        return "vllm" if carried and installed and gpu and not miniature else "hf"
+    if options.engine != "vllm":
         return "hf"
     if not installed:
         raise ConfigError(

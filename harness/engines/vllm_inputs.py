@@ -52,6 +52,7 @@ def _item(model: ChatModel, features: Mapping[str, Any]) -> MultiModalKwargsItem
     """Under vLLM's names: tensors of the picture without their first dimension, tensors of its parts whole."""
     told = model.on_vllm
     assert told is not None
+    features = model.vllm_tensors(features)
     whole = slice(None)
     elements = {
         name: MultiModalFieldElem(features[ours][0], MultiModalBatchedField(keep_on_cpu=name in told.on_cpu))

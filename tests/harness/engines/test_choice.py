@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from adapters.registry import spec
-from harness.engines import choice
+from harness.engines import EngineOptions, choice
 from harness.engines.choice import choose
 from harness.engines.vllm import together
 from harness.errors import AdapterError, ConfigError
 from harness.records import ImageRef, Request
 
 CARRIED, OTHER = spec("llava-v1.5-7b"), spec("monkey-chat")
+VLLM = EngineOptions(engine="vllm")
 
 
 @pytest.fixture
@@ -33,21 +34,28 @@ def machine(monkeypatch):
 def test_auto_is_vllm_only_where_all_is_there(machine, installed, gpu, model, device):
     machine(installed, gpu)
     everything = installed and gpu and model is CARRIED and device in ("auto", "cuda")
-    assert choose(model, "auto", device) == ("vllm" if everything else "hf")
-    assert choose(model, "hf", device) == "hf"
+    options = EngineOptions(profile="paper", device=device)
+    assert choose(model, options) == ("vllm" if everything else "hf")
+    assert choose(model, options.model_copy(update={"engine": "hf"})) == "hf"
+
+
+def test_auto_leaves_miniatures_to_transformers(machine):
+    machine(installed=True, gpu=True)
+    assert choose(CARRIED, EngineOptions(profile="tiny")) == "hf"
+    assert choose(spec("llava-v1.5-7b@own/checkpoint"), EngineOptions(profile="tiny")) == "vllm"
 
 
 def test_vllm_that_is_not_installed_is_a_choice_with_a_cure(machine):
     machine(installed=False, gpu=True)
     with pytest.raises(ConfigError, match=r"pip install -e \.\[vllm\]"):
-        choose(CARRIED, "vllm", "auto")
+        choose(CARRIED, VLLM)
 
 
 def test_a_model_that_vllm_does_not_carry_is_refused_and_the_others_go_on(machine):
     machine(installed=True, gpu=False)
     with pytest.raises(AdapterError, match="'monkey-chat'"):
-        choose(OTHER, "vllm", "auto")
-    assert choose(CARRIED, "vllm", "auto") == "vllm"
+        choose(OTHER, VLLM)
+    assert choose(CARRIED, VLLM) == "vllm"
 
 
 def test_who_says_that_vllm_carries_a_model_says_how():
