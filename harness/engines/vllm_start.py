@@ -51,7 +51,6 @@ def _start(model: ChatModel, room: int) -> Any:
         dtype=str(model.dtype).removeprefix("torch."),
         max_model_len=model.on_vllm.longest,
         max_num_seqs=room,
-        trust_remote_code=False,
         skip_tokenizer_init=True,  # prompts come as ids, and the adapter reads the answers
         generation_config="vllm",  # published ones hold penalties and temperatures of their own
         limit_mm_per_prompt={"image": 1},
@@ -61,6 +60,7 @@ def _start(model: ChatModel, room: int) -> Any:
         enable_prefix_caching=True,
         disable_log_stats=True,
         seed=0,
+        use_tqdm_on_load=False,
         **({"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if place == "cpu" else {}),
     )
     config = arguments.create_engine_config()
