@@ -50,7 +50,10 @@ class Model(Protocol):
 
 
 class Engine(Protocol):
-    """Requests in, batches of responses out, in order; each batch is yielded as soon as it is there."""
+    """Requests in, batches of responses out; each batch is yielded as soon as it is there.
+
+    transformers answers in order, vLLM in the order in which answers become complete; each response has its key.
+    """
 
     def generate(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Response]]:
         """Answer all requests; what fails comes back as a response whose finish is "failed"."""

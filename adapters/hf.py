@@ -9,7 +9,7 @@ Nothing is executed that came with a checkpoint.
 
 import copy
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -27,6 +27,7 @@ from transformers.image_processing_backends import TorchvisionBackend
 
 from adapters import guards, resolution
 from adapters.base import Protocols, Reply
+from adapters.on_vllm import OnVllm
 from harness.errors import AdapterError
 from harness.records import Decoding, Request
 
@@ -42,6 +43,7 @@ class ChatModel:
         device: "auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ...
         dtype: "auto" (float32 on a CPU, bfloat16 on CUDA) or the name of a torch dtype.
         protocol: overrides of `defaults`, by name.
+        network: whether to load the weights; without them it prepares prompts and reads answers, for another engine.
 
     Raises:
         AdapterError: the checkpoint cannot be loaded, or its tokenizer would silently change the text.
@@ -57,12 +59,20 @@ class ChatModel:
     """Choices that belong to the measurement, by name; `protocol` holds those in force."""
     fixed: ClassVar[tuple[str, ...]] = ()
     """Those of `defaults` that are read from the checkpoint and recorded, but cannot be chosen."""
+    on_vllm: ClassVar[OnVllm | None] = None
+    """How vLLM's network takes the tensors of a picture; None where vLLM has no such network."""
     padding_side = "left"
 
     def __init__(
-        self, source: str, device: str = "auto", dtype: str = "auto", protocol: Protocols | None = None
+        self,
+        source: str,
+        device: str = "auto",
+        dtype: str = "auto",
+        protocol: Protocols | None = None,
+        network: bool = True,
     ) -> None:
         self.source = str(source)
+        self.network = network
         self.protocol = guards.protocol(self.defaults, protocol or {}, self.source)
         self.device = torch.device(_device(device))
         self.dtype = _dtype(dtype, self.device)
@@ -87,6 +97,8 @@ class ChatModel:
         with guards.loading(self.source):
             config = AutoConfig.from_pretrained(self.source, local_files_only=folder)
             processor = self.load_processor(folder)
+            if not self.network:
+                return config, processor, None
             loaded: Any = AutoModelForImageTextToText.from_pretrained(
                 self.source,
                 dtype=self.dtype,
@@ -120,6 +132,15 @@ class ChatModel:
 
     def prepare(self) -> None:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
+
+    @staticmethod
+    def vllm_config(config: Any) -> Any:
+        """The checkpoint's configuration as vLLM's network reads it."""
+        return config
+
+    def vllm_tensors(self, features: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The batch as `on_vllm` names its tensors, where vLLM cuts a picture otherwise than transformers."""
+        return features
 
     @property
     def revision(self) -> str | None:
@@ -186,7 +207,7 @@ class ChatModel:
         width = inputs["input_ids"].shape[1]
         lengths = inputs["attention_mask"].sum(dim=1).tolist()
         rows = output[:, width:].tolist()
-        replies = [self._reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
+        replies = [self.reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
         counts = self.image_tokens(inputs)
         return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
 
@@ -218,7 +239,8 @@ class ChatModel:
             words |= {"stop_strings": list(decoding.stop), "tokenizer": self._decoder}
         return words
 
-    def _reply(self, row: list[int], prompt_tokens: int, decoding: Decoding) -> Reply:
+    def reply(self, row: list[int], prompt_tokens: int, decoding: Decoding) -> Reply:
+        """The answer in the tokens of a row, which may go on behind the end of it."""
         end = next((i for i, token in enumerate(row) if token in self.stop_ids), None)
         text = self._decode(row if end is None else row[:end])
         cuts = [at for stop in decoding.stop if (at := text.find(stop)) >= 0]

@@ -5,10 +5,12 @@ internvl_chat/internvl/model/internvl_chat/modeling_internvl_chat.py (chat). <s>
 """
 
 from types import MappingProxyType
+from typing import Any
 
-import adapters.ports.internvl  # noqa: F401 - registers the port
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
+from adapters.ports.internvl import InternVLChatConfig  # importing it registers the port
 from adapters.resolution import AS_SAVED, check_range
 
 
@@ -22,6 +24,12 @@ class InternVL25(ChatModel):
     )
     stops = ("<|im_end|>", "</s>")
     bos = True
+    on_vllm = OnVllm(
+        pictures={"image_num_patches": "num_tiles"},
+        parts={"pixel_values_flat": "pixel_values"},
+        image_token="image_token_id",  # noqa: S106 - a name, no secret
+    )
+
     defaults = MappingProxyType(
         dict.fromkeys(("min_tiles", "max_tiles", "tile_size", "thumbnail", "tokens_per_tile"), AS_SAVED)
     )
@@ -38,3 +46,11 @@ class InternVL25(ChatModel):
         check_range(self.protocol, "min_tiles", "max_tiles", self.source)
         images = self.processor.image_processor
         images.min_patches, images.max_patches = self.protocol["min_tiles"], self.protocol["max_tiles"]
+
+    @staticmethod
+    def vllm_config(config: Any) -> Any:
+        """Sides of pictures and patches as published, one number, where transformers has a pair of them."""
+        if isinstance(config, InternVLChatConfig):  # vLLM looks at a nameless one first
+            for name in ("image_size", "patch_size"):
+                setattr(config.vision_config, name, getattr(config.vision_config, name)[0])
+        return config

@@ -10,6 +10,7 @@ from PIL import Image
 
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from harness.errors import AdapterError
 from harness.images import mean_colour, square
@@ -28,6 +29,7 @@ class Llava(ChatModel):
     )
     stops = ("</s>",)
     bos = True
+    on_vllm = OnVllm(pictures={"pixel_values": "pixel_values"})
     defaults = MappingProxyType({"square": PAD, "image_size": AS_SAVED, "tokens": AS_SAVED})
     fixed = ("image_size", "tokens")
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from harness.errors import AdapterError
 
@@ -21,6 +22,9 @@ class LlavaOnevision(ChatModel):
         "<|im_start|>user\n<image>\n{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>", "<|endoftext|>")
+    on_vllm = OnVllm(
+        pictures={"pixel_values": "pixel_values", "image_sizes": "image_sizes"}, on_cpu=frozenset({"image_sizes"})
+    )
     defaults = MappingProxyType(dict.fromkeys(("max_grid", "max_tiles", "tile_size", "tokens_per_tile"), AS_SAVED))
     fixed = ("tile_size", "tokens_per_tile")
 
@@ -38,8 +42,11 @@ class LlavaOnevision(ChatModel):
         """Tell the processor, which counts, and the network, which packs.
 
         Raises:
-            AdapterError: longer grids than the checkpoint knows.
+            AdapterError: longer grids than the checkpoint knows, or a choice that vLLM's network would not hear of.
         """
+        if self.model is None:
+            self._check_unchosen()
+            return
         tile, longest = self.protocol["tile_size"], self.saved()["max_grid"]
         if self.protocol["max_grid"] > longest:
             raise AdapterError(f"max_grid is at most {longest} for {self.source}, whose grids are listed in its files")
@@ -48,3 +55,9 @@ class LlavaOnevision(ChatModel):
         self.processor.image_processor.image_grid_pinpoints = self.model.config.image_grid_pinpoints = pins
         ratio = f"{ANYRES}{self.protocol['max_tiles']}"
         self.processor.vision_aspect_ratio = self.model.config.vision_aspect_ratio = ratio
+
+    def _check_unchosen(self) -> None:
+        if self.protocol != self.saved():
+            raise AdapterError(
+                f"vLLM packs the tiles of {self.source} as its files say: --engine hf takes another max_grid or max_tiles."
+            )

@@ -14,6 +14,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, LlavaProcessor
 from adapters.base import Protocols
 from adapters.hf import ChatModel
 from adapters.llava import tokens_of
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 
 
@@ -28,6 +29,7 @@ class Mantis(ChatModel):
     )
     stops = ("<|eot_id|>", "<|end_of_text|>")
     bos = True
+    on_vllm = OnVllm(pictures={"pixel_values": "pixel_values"})
     defaults = MappingProxyType({"image_size": AS_SAVED, "tokens": AS_SAVED})
     fixed = ("image_size", "tokens")
 

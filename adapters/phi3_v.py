@@ -4,12 +4,17 @@ Source: 2U1/Phi3-Vision-Finetune, src/model/Phi3_5_vision/ (tokenizer_config.jso
 the crops. The published generation_config.json stops at </s>, which the model never writes: it ends with <|end|>.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
+
+import torch
 
 import adapters.ports.phi3_v  # noqa: F401 - registers the port
 from adapters import guards
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 
 
@@ -19,6 +24,11 @@ class Phi35Vision(ChatModel):
     template = "<|user|>\n<|image_1|>\n{question}<|end|>\n<|assistant|>\n"
     stops = ("<|end|>", "<|endoftext|>", "<|assistant|>")
     bos = True
+    on_vllm = OnVllm(
+        pictures={"pixel_values": "pixel_values", "image_sizes": "image_sizes"},
+        on_cpu=frozenset({"image_sizes"}),
+        longest=4096,  # where it may be longer, vLLM reads short prompts with the rotary factors of long ones as well
+    )
     defaults = MappingProxyType(dict.fromkeys(("num_crops", "crop_size", "tokens_per_crop"), AS_SAVED))
     fixed = ("crop_size", "tokens_per_crop")
 
@@ -36,3 +46,9 @@ class Phi35Vision(ChatModel):
         """The exact text the model is given; a question that names a picture, "<|image_2|>", is refused."""
         guards.check_question(question, ("<|image_",))
         return super().prompt(question)
+
+    def vllm_tensors(self, features: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The crops of the one picture as its row; vLLM wants it filled up, and reads nothing of what is added."""
+        crops = features["pixel_values"]
+        missing = self.processor.image_processor.num_crops + 1 - len(crops)
+        return {**features, "pixel_values": torch.cat([crops, crops.new_zeros(missing, *crops.shape[1:])])[None]}

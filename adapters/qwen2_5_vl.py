@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED, check_range
 
 
@@ -19,6 +20,11 @@ class Qwen25VL(ChatModel):
         "<|im_start|>user\n<|vision_start|><|image_pad|><|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>", "<|endoftext|>")
+    on_vllm = OnVllm(
+        pictures={"image_grid_thw": "image_grid_thw"},
+        parts={"pixel_values": "pixel_values"},
+        on_cpu=frozenset({"image_grid_thw"}),
+    )
     defaults = MappingProxyType({"min_pixels": AS_SAVED, "max_pixels": AS_SAVED, "token_side": AS_SAVED})
     fixed = ("token_side",)
 

@@ -25,7 +25,7 @@ Data = Annotated[Path | None, typer.Option(help="Folder with one folder per data
 ProfileName = Annotated[
     str | None, typer.Option("--profile", help="tiny: miniatures on drawn faces; paper: the real ones. [default: tiny]")
 ]
-EngineName = Annotated[str | None, typer.Option("--engine", help="auto, hf. [default: auto]")]
+EngineName = Annotated[str | None, typer.Option("--engine", help="auto, hf, vllm. [default: auto]")]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 ... [default: auto]")]
 Dtype = Annotated[
     str | None,

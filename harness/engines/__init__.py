@@ -1,7 +1,7 @@
 """Engines answer requests with a model. This module imports no torch: `open_engine` does, when it is called."""
 
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from harness.records import Record
 
 __all__ = ["ENGINES", "EndpointOptions", "Engine", "EngineOptions", "open_engine"]
 
-EngineName = Literal["auto", "hf"]
+EngineName = Literal["auto", "hf", "vllm"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 
 
@@ -23,7 +23,8 @@ class EngineOptions(Record):
     profile: Profile = "tiny"
     """Which weights and which protocol: the miniature (tiny) or the published checkpoint (paper)."""
     engine: EngineName = "auto"
-    """What asks the model: transformers is the only one so far."""
+    """What asks the model: transformers (hf), vLLM, or (auto) vLLM where it is installed, there is a GPU and it carries
+    the model, which is no miniature, else transformers."""
     device: str = "auto"
     """"auto" (CUDA where there is one), "cpu", "cuda", "cuda:1" ..."""
     dtype: str = "auto"
@@ -42,7 +43,9 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     """Load a model and put it behind an engine.
 
     Raises:
-        AdapterError: the model cannot be found or loaded, or its tokenizer would change the text.
+        AdapterError: the model cannot be found or loaded, or its tokenizer would change the text, or the engine that is
+            asked for does not carry it.
+        ConfigError: the engine that is asked for is not installed.
     """
     options = options or EngineOptions()
     if spec.endpoint is not None:
@@ -54,12 +57,22 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     if not hasattr(adapter, "answer"):
         raise AdapterError(f"{spec.adapter} has neither 'answer' nor 'generate': see docs/adding-a-model.md")
 
-    from harness.engines.hf import HFEngine
+    from harness.engines.choice import choose
     from harness.engines.quiet import quiet
-    from harness.engines.threads import set_threads
 
     quiet()
-    model = adapter(spec.source(options.profile), *place)
+    if choose(spec, options) == "vllm":
+        from harness.engines.vllm import VllmEngine
+
+        model = adapter(spec.source(options.profile), *place, network=False)
+        return VllmEngine(model, *([options.batch_size] if options.batch_size else []))
+    return _on_transformers(adapter(spec.source(options.profile), *place), spec, options)
+
+
+def _on_transformers(model: Any, spec: ModelSpec, options: EngineOptions) -> Engine:
+    from harness.engines.hf import HFEngine
+    from harness.engines.threads import set_threads
+
     set_threads(getattr(model, "parameters", 0))
     if hasattr(model, "maps"):
         model.maps = options.maps

@@ -13,17 +13,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 
 from adapters.base import Model, Reply
 from harness import images
+from harness.engines.failures import Patience, response
 from harness.errors import AdapterError, ImageError
 from harness.records import Decoding, Request, Response
 
 AHEAD = 3
 """Batches prepared before they are needed: enough to hide a slow image, few enough for the memory."""
-PATIENCE = 8
-"""So many failures in a row with the same message are no bad images but a bug."""
 _CPU_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 
 
@@ -61,8 +59,7 @@ class HFEngine:
         self.model = model
         self.batch_size = batch_size
         self.workers = workers
-        self._answered = 0
-        self._failures: deque[str] = deque(maxlen=PATIENCE)
+        self._patience = Patience()
 
     def identity(self) -> dict[str, object]:
         """What is to be written down about the loaded model beside its name; fields an adapter lacks are left out."""
@@ -115,7 +112,7 @@ class HFEngine:
         replies = iter(self._ask(batch.good, batch.tensors, decoding))
         results = [self._unread(item.error) if item.error else next(replies) for item in batch.items]
         seconds = (time.perf_counter() - started) / len(batch.items)
-        return [_response(item.request, result, seconds) for item, result in zip(batch.items, results, strict=True)]
+        return [response(item.request, result, seconds) for item, result in zip(batch.items, results, strict=True)]
 
     def _ask(self, items: list[_Item], tensors: Any, decoding: Decoding) -> list[Reply | Exception]:
         """A reply per item, or the error it met when it was asked alone."""
@@ -123,15 +120,14 @@ class HFEngine:
             return []
         try:
             replies = self.model.answer(self._tensors(items) if tensors is None else tensors, decoding)
-            self._failures.clear()
-            self._answered += len(replies)
+            self._patience.success(len(replies))
             return list(replies)
         except AdapterError:
             raise
         except Exception as error:  # noqa: BLE001 - a model may raise anything; asked alone, it becomes a failed row
             full = out_of_memory(error)
             if len(items) == 1:
-                return [self._alone(error, full)]
+                return [self._patience.failure(error, full)]
         # Out here the traceback, and with it the tensors of the failed attempt, is gone.
         del tensors
         half = (len(items) + 1) // 2
@@ -144,21 +140,8 @@ class HFEngine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _alone(self, error: Exception, full: bool = False) -> Exception:
-        """Note a failure at size one, and give up when there is nothing but failures of one kind.
-
-        Large images stand together, so many may run out of memory in a row; that is a bug only if nothing ever fitted.
-        """
-        self._failures.append("out of memory" if full else _sentence(error))
-        same = len(self._failures) == PATIENCE and len(set(self._failures)) == 1
-        if same and not (full and self._answered):
-            raise AdapterError(
-                f"the last {PATIENCE} requests all failed in the same way, so the run stops: {_sentence(error)}"
-            ) from error
-        return error.with_traceback(None)
-
     def _unread(self, error: Exception) -> Exception:
-        return error if isinstance(error, ImageError) else self._alone(error)
+        return error if isinstance(error, ImageError) else self._patience.failure(error)
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -166,17 +149,3 @@ def out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _CPU_MEMORY)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, ImageError):
-        return str(error)
-    if isinstance(error, ValidationError):  # of a reply: its first line says nothing
-        return str(error.errors()[0]["msg"])
-    return f"{type(error).__name__}: {error}".strip().splitlines()[0]
-
-
-def _response(request: Request, result: Reply | Exception, seconds: float) -> Response:
-    if isinstance(result, Exception):
-        return Response(key=request.key, sample_id=request.sample_id, finish="failed", error=_sentence(result))
-    return Response(key=request.key, sample_id=request.sample_id, seconds=seconds, **result.model_dump())

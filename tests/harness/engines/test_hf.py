@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 
 from adapters.base import Reply
-from harness.engines.hf import AHEAD, PATIENCE, HFEngine, out_of_memory
+from harness.engines.failures import PATIENCE
+from harness.engines.hf import AHEAD, HFEngine, out_of_memory
 from harness.errors import AdapterError
 from harness.records import Decoding, ImageRef, Request
 

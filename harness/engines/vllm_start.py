@@ -1,0 +1,76 @@
+"""Starting vLLM in this process, with nothing left to its defaults that could change an answer."""
+
+# mypy: disallow-untyped-calls=False
+
+import logging
+import os
+from typing import Any
+
+from adapters.hf import ChatModel
+from harness.errors import AdapterError
+
+_CPU_CACHE = 2 << 30
+"""Bytes for keys and values on a CPU; VLLM_CPU_KVCACHE_SPACE (GiB) overrides it. On a GPU vLLM takes what is left."""
+
+
+def start(model: ChatModel, room: int) -> Any:
+    """vLLM's engine on an adapter's checkpoint, for `room` requests at once.
+
+    Raises:
+        AdapterError: vLLM does not start, with its reason.
+    """
+    _settle_environment()
+    try:
+        return _start(model, room)
+    except AdapterError:
+        raise
+    except Exception as error:  # whatever vLLM meets: no memory, an unknown network, weights that do not fit
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise AdapterError(
+            f"vLLM cannot start on {model.source}: {type(error).__name__}: {reason} "
+            "`--engine hf` answers with transformers instead."
+        ) from error
+
+
+def _start(model: ChatModel, room: int) -> Any:
+    from vllm.engine.arg_utils import EngineArgs
+    from vllm.platforms import current_platform
+    from vllm.v1.engine.llm_engine import LLMEngine
+
+    from harness.engines.vllm_inputs import bring_own_inputs
+
+    place = current_platform.device_type
+    if model.device.type != place or model.device.index:
+        raise AdapterError(
+            f"this vLLM runs on {place}, not on {model.device}: choose `--device {place}`, the card with "
+            "CUDA_VISIBLE_DEVICES, or `--engine hf`"
+        )
+    assert model.on_vllm is not None
+    arguments = EngineArgs(
+        model=model.source,
+        dtype=str(model.dtype).removeprefix("torch."),
+        max_model_len=model.on_vllm.longest,
+        max_num_seqs=room,
+        skip_tokenizer_init=True,  # prompts come as ids, and the adapter reads the answers
+        generation_config="vllm",  # published ones hold penalties and temperatures of their own
+        limit_mm_per_prompt={"image": 1},
+        hf_overrides=model.vllm_config,
+        mm_device_do_normalize=False,  # pixels come normalised
+        mm_processor_cache_gb=0,  # there is no processor; what the network made of a picture is kept all the same
+        enable_prefix_caching=True,
+        disable_log_stats=True,
+        seed=0,
+        use_tqdm_on_load=False,
+        **({"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if place == "cpu" else {}),
+    )
+    config = arguments.create_engine_config()
+    bring_own_inputs(model, config.model_config)
+    return LLMEngine.from_vllm_config(config, disable_log_stats=True)
+
+
+def _settle_environment() -> None:
+    """vLLM reads these when it is imported. The user's own values win, but it stays in the adapter's process."""
+    os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+    if not logging.getLogger("harness").isEnabledFor(logging.DEBUG):
+        os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
