@@ -59,5 +59,5 @@ class LlavaOnevision(ChatModel):
     def _check_unchosen(self) -> None:
         if self.protocol != self.saved():
             raise AdapterError(
-                f"vLLM packs the tiles of {self.source} as its files say: --engine hf takes another max_grid or max_tiles."
+                f"vLLM packs the tiles of {self.source} as its files say: --engine hf takes other grids and tiles."
             )
