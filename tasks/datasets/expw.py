@@ -17,7 +17,7 @@ from tasks.datasets.split import hash_split
 
 _SOURCE = SOURCES["expw"]
 _SPACE = "expw"
-_EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _FIELDS = 8
 _FAR = 2**28
 """No picture is so large; with the largest margin such a box is still a number of 32 bits."""
@@ -43,11 +43,11 @@ def _faces(root: Path, margin: float, count: Count) -> Iterator[Row]:
         name, number, *sides, _, expression = words
         if not number.isdecimal():
             raise bad_value(file, row, number, "the number of a face: a field is missing")
-        if expression not in map(str, range(len(_EXPRESSIONS))):
+        if expression not in map(str, range(len(EXPRESSIONS))):
             raise bad_value(file, row, expression, "an expression from 0 to 6")
         claim(seen, face := f"{name}#{number}", file, row)
         box = _box(file, row, sides, margin, count)
-        labels = {_SPACE: _EXPRESSIONS[int(expression)]}
+        labels = {_SPACE: EXPRESSIONS[int(expression)]}
         yield Row(split=hash_split(name), id=face, path=f"{folder}/{name}", labels=labels, box=box)
 
 

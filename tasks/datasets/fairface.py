@@ -17,7 +17,8 @@ from tasks.labels import label_space
 
 _SOURCE = SOURCES["fairface"]
 _PARTS = {"train": "train", "test": "val"}
-_ARCHIVES = {"0.25": "margin025", "1.25": "margin125"}
+PADDINGS = {"0.25": "margin025", "1.25": "margin125"}
+"""Padding -> its name in archives and folders; the pictures in both have the same names."""
 _WIDE = 300
 """Pictures of padding 0.25 are 224 pixels wide, those of 1.25 are 448."""
 _DAMAGED_AGES = {"9-Mar": "3-9", "3-Sep": "3-9", "Mar-09": "3-9", "19-Oct": "10-19", "Oct-19": "10-19"}
@@ -66,13 +67,18 @@ def _parts(root: Path, options: DataOptions, count: Count) -> list[tuple[str, Pa
     return found
 
 
+def archive(padding: str) -> str:
+    """The folder that the makers' archive of this padding unpacks to."""
+    return f"fairface-img-{PADDINGS[padding]}-trainval"
+
+
 def _places(padding: str, part: str) -> tuple[str, str]:
-    return f"fairface-img-{_ARCHIVES[padding]}-trainval/{part}", f"{_ARCHIVES[padding]}/{part}"
+    return f"{archive(padding)}/{part}", f"{PADDINGS[padding]}/{part}"
 
 
 def _other(root: Path, padding: str, part: str) -> str:
     """A hint where the pictures of the other padding are there."""
-    other = next(name for name in _ARCHIVES if name != padding)
+    other = next(name for name in PADDINGS if name != padding)
     there = [place for place in _places(other, part) if (root / place).exists()]
     return f" {there[0]}/ is there: set datasets.fairface.padding to {other} to read it." if there else ""
 

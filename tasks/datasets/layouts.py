@@ -9,6 +9,7 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from harness.errors import DataError
+from tasks.datasets import expw, fairface, rafdb, utkface
 from tasks.datasets.sources import SOURCES
 from tasks.datasets.writing import (
     Item,
@@ -27,12 +28,6 @@ from tasks.datasets.writing import (
 from tasks.labels import label_space
 
 _CELEBA_SIZES = SOURCES["celeba"].published
-_FAIRFACE_FOLDERS = {"0.25": "fairface-img-margin025-trainval/", "1.25": "fairface-img-margin125-trainval/"}
-"""Padding -> folder; the names in both are the same."""
-_UTK_GENDERS = ("Male", "Female")
-_UTK_RACES = ("White", "Black", "Asian", "Indian", "Others")
-_EXPW_CODES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
-_RAF_CODES = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 _BOX = ("top", "left", "right", "bottom")
 
 
@@ -79,7 +74,8 @@ def _place_fairface(item: Item) -> Placed:
     cells = [name, *(item.values[role] for role in ("age", "gender", "race"))]
     if "service_test" in item.values:
         cells.append(str(item.values["service_test"] in (True, "True", "TRUE")))
-    return Placed(_FAIRFACE_FOLDERS.get(item.config or "", "") + name, ",".join(cells))
+    folder = f"{fairface.archive(item.config)}/" if item.config in fairface.PADDINGS else ""
+    return Placed(folder + name, ",".join(cells))
 
 
 def _annotate_fairface(root: Path, rows: Rows) -> None:
@@ -99,7 +95,7 @@ def _place_utkface(item: Item) -> Placed:
     age = whole(item, "age")
     if not 0 <= age <= 116:
         raise item.bad("age", "an age from 0 to 116")
-    gender, race = _UTK_GENDERS.index(item.values["gender"]), _UTK_RACES.index(item.values["race"])
+    gender, race = utkface.GENDERS.index(item.values["gender"]), utkface.RACES.index(item.values["race"])
     return Placed(f"UTKFace/{age}_{gender}_{race}_{stamp(item.image)}.jpg.chip.jpg")
 
 
@@ -121,7 +117,7 @@ def _place_expw(item: Item) -> Placed:
     top, left, right, bottom = box
     if right <= max(left, 0) or bottom <= max(top, 0):
         raise DataError(f"{item.where}: the box (top, left, right, bottom) {box} encloses nothing.")
-    code = _EXPW_CODES.index(item.values["label"])
+    code = expw.EXPRESSIONS.index(item.values["label"])
     # The last but one field is a detector's confidence, which a mirror does not tell.
     return Placed(f"image/origin/{name}", f"{name}\t{' '.join(map(str, box))} 0 {code}")
 
@@ -142,7 +138,7 @@ def _numbered(lines: Iterable[str]) -> Iterator[str]:
 def _place_raf_db(item: Item) -> Placed:
     match = named(item, rf"({item.split}_\d+)(?:_aligned)?\.jpg", f"{item.split}_0001.jpg")
     stem = match[1] if match else f"{item.split}_{item.number:0{5 if item.split == 'train' else 4}d}"
-    code = _RAF_CODES.index(item.values["label"]) + 1
+    code = rafdb.EXPRESSIONS["basic"].index(item.values["label"]) + 1
     return Placed(f"basic/Image/aligned/{stem}_aligned.jpg", f"{stem}.jpg {code}")
 
 

@@ -16,7 +16,7 @@ from tasks.datasets.sources import SOURCES
 
 _SOURCE = SOURCES["raf-db"]
 _SPACES = {"basic": "raf-db", "compound": "raf-db.compound"}
-_EXPRESSIONS = {
+EXPRESSIONS = {
     "basic": ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"),
     "compound": (
         *("Happily Surprised", "Happily Disgusted", "Sadly Fearful", "Sadly Angry", "Sadly Surprised"),
@@ -58,7 +58,7 @@ def _scan(root: Path, options: DataOptions, count: Count) -> Iterator[pa.RecordB
 
 
 def _faces(root: Path, chosen: RafDB, count: Count) -> Iterator[Row]:
-    space, expressions = _SPACES[chosen.classes], _EXPRESSIONS[chosen.classes]
+    space, expressions = _SPACES[chosen.classes], EXPRESSIONS[chosen.classes]
     codes = {str(number): label for number, label in enumerate(expressions, start=1)}
     seen: set[str] = set()
     for part in _parts(root, chosen, count):

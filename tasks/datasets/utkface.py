@@ -22,8 +22,8 @@ from tasks.labels import label_space
 _SOURCE = SOURCES["utkface"]
 _NAME = re.compile(r"(\d{1,3})_([01])_([0-4])_(\d{17,})\s*\.?(jpg|pg)?(\.chip)?(\.jpg)?", re.IGNORECASE | re.ASCII)
 _IMAGE = re.compile(r".*(jpe?g|pg|png)", re.IGNORECASE)
-_GENDERS = ("Male", "Female")
-_RACES = ("White", "Black", "Asian", "Indian", "Others")
+GENDERS = ("Male", "Female")
+RACES = ("White", "Black", "Asian", "Indian", "Others")
 _OLDEST = 116
 _PARTS = ("part1", "part2", "part3")
 _AGES = {"decades": "utkface.age", "fairface": "fairface.age"}
@@ -51,8 +51,8 @@ def _faces(root: Path, options: DataOptions, count: Count) -> Iterator[Row]:
             continue
         labels = {
             ages: age_label(ages, int(match[1])),
-            "utkface.gender": _GENDERS[int(match[2])],
-            "utkface.race": _RACES[int(match[3])],
+            "utkface.gender": GENDERS[int(match[2])],
+            "utkface.race": RACES[int(match[3])],
         }
         place = path.relative_to(root).as_posix()
         yield Row(split=hash_split(match[4]), id=name, path=place, labels=labels)
