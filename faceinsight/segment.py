@@ -5,7 +5,7 @@ before its map, so that every map has one; a picture with map and line is never 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import islice, tee
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,9 +18,9 @@ from harness.images import read
 from harness.maps import map_file, write_about, write_map
 from harness.records import ImageRef, Record
 from tasks.datasets import LOADERS, Faces, open_index
+from tasks.datasets.base import SPLITS
 from tasks.datasets.options import DataOptions
 
-SPLITS = ("train", "val", "test")
 _NOTES = "faces.jsonl"
 
 
@@ -63,7 +63,7 @@ class Pictures(Collection[ImageRef]):
 
     def __iter__(self) -> Iterator[ImageRef]:
         """In the order of datasets, splits and label files."""
-        return (face.image for faces in self._sets for face in faces)
+        return chain.from_iterable(faces.images() for faces in self._sets)
 
     def __contains__(self, image: object) -> bool:
         """Whether it is among them; looks at each."""

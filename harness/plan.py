@@ -118,7 +118,7 @@ class Planner:
         if question.dataset != self._dataset:
             self._dataset, self._seen = question.dataset, {}
         prompt = question.render()
-        pictures = self.look([sample.image for sample in loaded.samples])
+        pictures = self.look(list(loaded.samples.faces.images()))
         names = loaded.samples.faces.strings("id")
         keys = [self.key(name, picture, prompt) for name, picture in zip(names, pictures, strict=True)]
         cases = Cases(loaded.samples, pictures, keys, prompt.text)

@@ -7,12 +7,13 @@ from pydantic import Field
 from rich.console import Console
 
 from faceinsight.parsing import PyfacerOptions, PyfacerParser
-from faceinsight.segment import SPLITS, Tally, dataset_images, segment
+from faceinsight.segment import Tally, dataset_images, segment
 from harness.config import data_root
 from harness.errors import ConfigError
 from harness.maps import NAME
 from harness.progress import ProgressListener
 from harness.records import ImageRef, Record
+from tasks.datasets.base import SPLITS
 from tasks.datasets.options import DataOptions
 
 SHOWN = 20

@@ -89,6 +89,11 @@ class Faces(Sequence[Face]):
         for block in self._blocks([column]):
             yield from block.column(0).to_pylist()
 
+    def images(self) -> Iterator[ImageRef]:
+        """Where the pictures are, without the labels."""
+        for block in self._blocks(["path", "box"] if self._boxed else ["path"]):
+            yield from self._images(block)
+
     def codes(self, space: str) -> Codes:
         """Of a space of one label, its place for each face: [N]. Of attributes, their values: [N, K]."""
         found = [_values(block.column(0)) for block in self._blocks([space])]
@@ -120,15 +125,20 @@ class Faces(Sequence[Face]):
                 owner = int(owners[first])
                 yield batches[owner].take(_indices(places[first:last] - starts[owner]))
 
+    def _images(self, block: pa.RecordBatch) -> Iterator[ImageRef]:
+        paths = block.column("path").to_pylist()
+        boxes = _values(block.column("box")).tolist() if self._boxed else [None] * len(paths)
+        for path, box in zip(paths, boxes, strict=True):
+            yield ImageRef(path=self.folder / path, box=tuple(box) if box else None)
+
     def _records(self, block: pa.RecordBatch) -> Iterator[Face]:
-        ids, paths = block.column("id").to_pylist(), block.column("path").to_pylist()
-        boxes = _values(block.column("box")).tolist() if self._boxed else [None] * len(ids)
+        ids = block.column("id").to_pylist()
         golds = {name: list(_golds(label_space(name), _values(block.column(name)))) for name in self.spaces}
-        for row, (name, path, box) in enumerate(zip(ids, paths, boxes, strict=True)):
+        for row, (name, image) in enumerate(zip(ids, self._images(block), strict=True)):
             labels = {space: gold[row] for space, gold in golds.items()}
             yield Face(
                 id=name,
-                image=ImageRef(path=self.folder / path, box=tuple(box) if box else None),
+                image=image,
                 labels=labels,
                 group={column: str(labels[space]) for column, space in self.groups.items()},
             )
