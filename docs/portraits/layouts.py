@@ -12,6 +12,7 @@ from pathlib import Path
 from docs.portraits.photos import Photo, astronaut, boxes
 from tasks.datasets import DataOptions, Faces, open_index
 from tasks.datasets.options import FairFace
+from tasks.datasets.writing import write_lines
 from tasks.labels import label_space
 from tasks.toy.layouts import FAIRFACE_AGES, utk_stamp
 
@@ -51,11 +52,6 @@ def place(photo: Path, target: Path) -> None:
         shutil.copyfile(photo, target)
 
 
-def _lines(file: Path, lines: Sequence[str]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def _celeba(folder: Path, photos: Sequence[Photo]) -> None:
     names = label_space("celeba").labels
     rows, parts = [], []
@@ -64,8 +60,8 @@ def _celeba(folder: Path, photos: Sequence[Photo]) -> None:
         place(photo.path, folder / "Img/img_align_celeba" / file)
         rows.append(file + "".join(" 1" if photo.gold.get(name, False) else " -1" for name in names))
         parts.append(f"{file} 2")
-    _lines(folder / "Anno/list_attr_celeba.txt", [str(len(rows)), " ".join(names), *rows])
-    _lines(folder / "Eval/list_eval_partition.txt", parts)
+    write_lines(folder / "Anno/list_attr_celeba.txt", [str(len(rows)), " ".join(names), *rows])
+    write_lines(folder / "Eval/list_eval_partition.txt", parts)
 
 
 def _maad(folder: Path, photos: Sequence[Photo]) -> None:
@@ -76,7 +72,7 @@ def _maad(folder: Path, photos: Sequence[Photo]) -> None:
         place(photo.path, folder / "test" / file)
         cells = (_MAAD[photo.gold.get(name)] for name in names)
         rows.append(",".join((file, str(number), *cells)))
-    _lines(folder / "MAAD_Face.csv", rows)
+    write_lines(folder / "MAAD_Face.csv", rows)
     (folder / "train").mkdir()
 
 
@@ -89,8 +85,8 @@ def _fairface(folder: Path, photos: Sequence[Photo]) -> None:
         place(photo.path, folder / file)
         age = next(at for at, (first, last) in enumerate(bounds) if first <= photo.age <= last)
         rows.append(f"{file},{FAIRFACE_AGES[age]},{photo.gender},{race},False")
-    _lines(folder / "fairface_label_val.csv", rows)
-    _lines(folder / "fairface_label_train.csv", rows[:1])
+    write_lines(folder / "fairface_label_val.csv", rows)
+    write_lines(folder / "fairface_label_train.csv", rows[:1])
     (folder / "train").mkdir()
 
 
@@ -110,7 +106,7 @@ def _expw(folder: Path, photos: Sequence[Photo]) -> None:
         place(path, folder / "image/origin" / name)
         left, top, right, bottom = measured[path.stem]
         rows.append(f"{name} 0 {top} {left} {right} {bottom} 50.0 6")
-    _lines(folder / "label/label.lst", rows)
+    write_lines(folder / "label/label.lst", rows)
 
 
 def _raf_db(folder: Path, photos: Sequence[Photo]) -> None:
@@ -118,7 +114,7 @@ def _raf_db(folder: Path, photos: Sequence[Photo]) -> None:
     for number, photo in enumerate(photos, start=1):
         place(photo.path, folder / f"basic/Image/aligned/test_{number:04d}_aligned.jpg")
         rows.append(f"test_{number:04d}.jpg 7")
-    _lines(folder / "basic/EmoLabel/list_patition_label.txt", rows)
+    write_lines(folder / "basic/EmoLabel/list_patition_label.txt", rows)
 
 
 _WRITERS: dict[str, Callable[[Path, Sequence[Photo]], None]] = {

@@ -92,7 +92,7 @@ def check(name: str, root: Path, options: DataOptions | None = None, decode: boo
     toy = (folder / STAMP).is_file()
     reasons = [index.absent["test"]] if "test" in index.absent else []
     reasons += [*_unfinished(name, fetched), *_gaps(index, splits, toy)]
-    tally = index.faces().tally
+    everything = index.faces()
     return Checked(
         name=name,
         state="incomplete" if reasons else "found",
@@ -101,9 +101,9 @@ def check(name: str, root: Path, options: DataOptions | None = None, decode: boo
         reasons=tuple(reasons),
         notes=tuple(f"{split} is not there; it is needed only to train." for split in index.absent if split != "test"),
         splits=splits,
-        dropped=tally.dropped,
-        repaired=tally.repaired,
-        labels={space: distribution(index.faces(), space) for space in index.columns.spaces},
+        dropped=everything.tally.dropped,
+        repaired=everything.tally.repaired,
+        labels={space: distribution(everything, space) for space in index.columns.spaces},
     )
 
 

@@ -14,7 +14,6 @@ from tasks.labels import label_space
 from tasks.registry import QUESTIONS, TASKS
 
 _STYLE: dict[State, str] = {"found": "green", "incomplete": "yellow", "missing": "red"}
-_WIDTH = 100
 _FEW = 12
 """Labels up to which a distribution is printed whole by `check`; `stats` always prints all."""
 

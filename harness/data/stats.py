@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from faceinsight import ground_truth
 from faceinsight.rules import Rules, Tally, load_rules, tally
+from harness.data.check import distribution
 from harness.data.show import say
 from harness.errors import DataError
 from harness.records import Record
@@ -65,10 +65,9 @@ def _of_dataset(root: Path, name: str, splits: Sequence[str], options: DataOptio
 
 
 def _counts(faces: Faces, space: str) -> Iterator[LabelCount]:
-    codes, labels = faces.codes(space), label_space(space).labels
-    values = codes if codes.ndim > 1 else np.where(codes[:, None] == np.arange(len(labels)), 1, -1)
-    columns = zip(labels, (values > 0).sum(0).tolist(), (values < 0).sum(0).tolist(), strict=True)
-    for label, present, absent in columns:
+    held, codes = distribution(faces, space), faces.codes(space)
+    denied = (codes < 0).sum(0).tolist() if codes.ndim > 1 else [len(faces) - present for present in held.values()]
+    for (label, present), absent in zip(held.items(), denied, strict=True):
         yield LabelCount(label=label, present=present, absent=absent, undefined=len(faces) - present - absent)
 
 

@@ -31,9 +31,7 @@ def open_index(name: str, folder: Path, options: DataOptions | None = None) -> I
         DataError: a file is missing, cut off or holds an impossible value.
         ConfigError: a list of splits cannot be read, or the cache cannot be written.
     """
-    if name not in LOADERS:
-        raise UnknownNameError.of("dataset", name, LOADERS, "docs/datasets.md")
-    return LOADERS[name].index(folder, options or DataOptions())
+    return _loader(name).index(folder, options or DataOptions())
 
 
 def load(name: str, folder: Path, split: str, options: DataOptions | None = None) -> Faces:
@@ -44,9 +42,16 @@ def load(name: str, folder: Path, split: str, options: DataOptions | None = None
         DataError: as `open_index`, or the files of this split are not there.
         ConfigError: as `open_index`.
     """
-    if options is None or name not in LOADERS or options.of(name).split is None:
-        LOADERS[name].source.check_split(split) if name in LOADERS else None
-    return open_index(name, folder, options).faces(split)
+    loader, options = _loader(name), options or DataOptions()
+    if options.of(name).split is None:  # a list of the user's may have splits that the set has not
+        loader.source.check_split(split)
+    return loader.index(folder, options).faces(split)
+
+
+def _loader(name: str) -> Loader:
+    if name not in LOADERS:
+        raise UnknownNameError.of("dataset", name, LOADERS, "docs/datasets.md")
+    return LOADERS[name]
 
 
 def require(root: Path, names: Iterable[str], go_on: Callable[[Sequence[str]], str]) -> None:

@@ -30,6 +30,7 @@ from tasks.datasets.lists import SplitList
 from tasks.datasets.options import DataOptions
 from tasks.datasets.pack import schema
 from tasks.datasets.sources import Source
+from tasks.datasets.writing import write_lines
 from tasks.labels import FOLDER as SPACES
 
 
@@ -90,7 +91,7 @@ class Loader:
             "absent": {} if listed else count.absent,
             "splits": list(SPLITS if listed else self.source.splits),
         }
-        _replace(file.with_suffix(".json"), json.dumps(note).encode())
+        write_lines(file.with_suffix(".json"), [json.dumps(note)])
         _forget_lost(file.parent)
         return note
 
@@ -138,12 +139,6 @@ def _write_blocks(blocks: Iterator[pa.RecordBatch], columns: pa.Schema, file: Pa
         except BaseException:
             os.unlink(draft.name)
             raise
-    os.replace(draft.name, file)
-
-
-def _replace(file: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as draft:
-        draft.write(content)
     os.replace(draft.name, file)
 
 

@@ -25,8 +25,6 @@ class Source(Record):
     """The files below the dataset's folder, a line each."""
     published: dict[str, int]
     """Official split -> number of faces that can be used; "all" where the set has no official split."""
-    from_memory: bool = False
-    """`published` is taken from the literature."""
 
     def check_split(self, split: str) -> None:
         """Raise UnknownNameError unless the dataset has this split."""

@@ -18,6 +18,7 @@ from harness.maps import NAME as MAPS
 from harness.maps import write_map
 from harness.records import ImageRef, Record
 from tasks.datasets.split import hash_split
+from tasks.datasets.writing import write_lines
 from tasks.toy import gold
 from tasks.toy.draw import Framing, picture
 from tasks.toy.scenes import draw_scene, scenes_of
@@ -82,11 +83,6 @@ def _save_map(root: Path, face: ImageRef, classes: Image.Image) -> None:
     write_map(root / MAPS, digest(read(face)), np.asarray(crop(classes, face)))
 
 
-def _lines(path: Path, lines: Sequence[str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
-
-
 def _draw_celeba(job: Job, root: Path) -> list[str]:
     traits = sample(job.seed, job.dataset, job.split, job.index)
     name = f"{job.number:06d}.jpg"
@@ -96,10 +92,10 @@ def _draw_celeba(job: Job, root: Path) -> list[str]:
 
 def _annotate_celeba(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
     lines = [line for _, own in rows for line in own]
-    _lines(root / "Anno/list_attr_celeba.txt", [str(len(lines)), " ".join(gold.CELEBA) + " ", *lines])
+    write_lines(root / "Anno/list_attr_celeba.txt", [str(len(lines)), " ".join(gold.CELEBA) + " ", *lines])
     names = [(f"{job.number:06d}.jpg", job) for job, _ in rows]
-    _lines(root / "Eval/list_eval_partition.txt", [f"{name} {SPLITS.index(job.split)}" for name, job in names])
-    _lines(root / "Anno/identity_CelebA.txt", [f"{name} {job.number}" for name, job in names])
+    write_lines(root / "Eval/list_eval_partition.txt", [f"{name} {SPLITS.index(job.split)}" for name, job in names])
+    write_lines(root / "Anno/identity_CelebA.txt", [f"{name} {job.number}" for name, job in names])
 
 
 def _draw_maad(job: Job, root: Path) -> list[str]:
@@ -115,7 +111,7 @@ def _draw_maad(job: Job, root: Path) -> list[str]:
 
 
 def _annotate_maad(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
-    _lines(root / "MAAD_Face.csv", [",".join(("Filename", "Identity", *gold.MAAD)), *(own[0] for _, own in rows)])
+    write_lines(root / "MAAD_Face.csv", [",".join(("Filename", "Identity", *gold.MAAD)), *(own[0] for _, own in rows)])
 
 
 def _draw_fairface(job: Job, root: Path) -> list[str]:
@@ -128,7 +124,7 @@ def _draw_fairface(job: Job, root: Path) -> list[str]:
 def _annotate_fairface(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
     for split, name in (("train", "train"), ("test", "val")):
         own = [row[0] for job, row in rows if job.split == split]
-        _lines(root / f"fairface_label_{name}.csv", ["file,age,gender,race,service_test", *own])
+        write_lines(root / f"fairface_label_{name}.csv", ["file,age,gender,race,service_test", *own])
 
 
 def _draw_utkface(job: Job, root: Path) -> list[str]:
@@ -161,7 +157,7 @@ def _draw_expw(job: Job, root: Path) -> list[str]:
 
 
 def _annotate_expw(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
-    _lines(root / "label/label.lst", [line for _, own in rows for line in own])
+    write_lines(root / "label/label.lst", [line for _, own in rows for line in own])
 
 
 def _draw_raf_db(job: Job, root: Path) -> list[str]:
@@ -172,7 +168,7 @@ def _draw_raf_db(job: Job, root: Path) -> list[str]:
 
 
 def _annotate_raf_db(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
-    _lines(root / "basic/EmoLabel/list_patition_label.txt", [own[0] for _, own in rows])
+    write_lines(root / "basic/EmoLabel/list_patition_label.txt", [own[0] for _, own in rows])
 
 
 def _annotate_nothing(root: Path, rows: Sequence[tuple[Job, list[str]]]) -> None:
