@@ -195,8 +195,9 @@ def _words_of(seconds: float) -> str:
 def _numbers(row: Score, ranks: bool, chose: bool) -> list[str]:
     estimates = [row.metrics.get(name) for name in METRICS] + ([row.mean_average_precision] if ranks else [])
     values = [estimate.value if estimate else None for estimate in estimates]
-    values += [row.option_mass] if chose else []
-    return [_percent(value) for value in (*values, row.baseline.get("accuracy"))]
+    # Without decimals, for the table must fit.
+    mass = [] if not chose else ["-" if row.option_mass is None else f"{100 * row.option_mass:.0f}"]
+    return [*map(_percent, values), *mass, _percent(row.baseline.get("accuracy"))]
 
 
 def _percent(value: float | None) -> str:
