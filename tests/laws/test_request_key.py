@@ -11,7 +11,7 @@ from PIL import Image
 from harness.images import digest, read
 from harness.plan import Planner, identity, request_key
 from harness.records import Decoding, ImageRef, Request
-from tasks.asks import choice
+from tasks.asks import offer
 from tasks.registry import QUESTIONS, question, samples
 from tasks.toy import write_toy
 from tests.fakes import case, planned
@@ -71,7 +71,7 @@ def test_a_request_holds_no_gold_label():
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_asking_for_options_is_another_request(name: str):
-    prompt, asks = QUESTIONS[name].render().text, choice(QUESTIONS[name]).asks
+    prompt, asks = QUESTIONS[name].render().text, offer(QUESTIONS[name]).asks
     assert identity(prompt, ()) == prompt  # as it was before there were options
     assert identity(prompt, asks) != identity(prompt, asks[1:])
     fewer = asks[0].model_copy(update={"options": asks[0].options[::-1]})

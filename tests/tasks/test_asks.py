@@ -2,7 +2,7 @@
 
 import pytest
 
-from tasks.asks import choice
+from tasks.asks import offer
 from tasks.labels import label_space
 from tasks.registry import QUESTIONS
 from tests.quirks import options
@@ -16,7 +16,7 @@ ASKED = [QUESTIONS[name] for name in QUESTIONS] + [
 
 @pytest.mark.parametrize("question", ASKED, ids=lambda one: one.space)
 def test_each_label_is_an_option_of_one_ask(question):
-    asked, space = choice(question), label_space(question.space)
+    asked, space = offer(question), label_space(question.space)
     named = [label for ask in asked.asks for label in ask.labels if label is not None]
     assert named == list(space.labels)
     for ask in asked.asks:
@@ -27,7 +27,7 @@ def test_each_label_is_an_option_of_one_ask(question):
 
 @pytest.mark.parametrize("question", ASKED, ids=lambda one: one.space)
 def test_words(question):
-    asked, plain = choice(question), question.render().text
+    asked, plain = offer(question), question.render().text
     if label_space(question.space).kind == "attributes":
         assert {ask.options for ask in asked.asks} == {("Yes", "No")}
         assert len({ask.text for ask in asked.asks}) == len(asked.asks)

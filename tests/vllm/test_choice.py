@@ -3,13 +3,13 @@
 import pytest
 
 from harness.records import Decoding
-from tasks.asks import choice
+from tasks.asks import offer
 from tasks.registry import QUESTIONS
 from tests.vllm import asking
 from tests.vllm.test_same_answers import CARRIED, ELSEWHERE
 
 pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` builds an environment for it")
-ASKED = {name: choice(QUESTIONS[name]).asks for name in ("expw", "fairface.age", "celeba")}
+ASKED = {name: offer(QUESTIONS[name]).asks for name in ("expw", "fairface.age", "celeba")}
 
 
 @pytest.mark.parametrize("name", [name for name in CARRIED if name not in ELSEWHERE])

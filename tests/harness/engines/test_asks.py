@@ -14,7 +14,7 @@ from harness.engines.asks import answers, ask_by_ask
 from harness.errors import AdapterError
 from harness.images import read
 from harness.records import Ask, Decoding, ImageRef, Request, Response
-from tasks.asks import choice
+from tasks.asks import offer
 from tasks.registry import QUESTIONS
 from tests.fakes import ScriptedEngine, picture
 
@@ -106,7 +106,7 @@ def pictures(tmp_path_factory):
 def ask_for(name, path):
     asked = QUESTIONS[name]
     ref = ImageRef(path=path)
-    return Request(key=f"{name} {path.name}", sample_id=path.name, image=ref, text="?", asks=choice(asked).asks)
+    return Request(key=f"{name} {path.name}", sample_id=path.name, image=ref, text="?", asks=offer(asked).asks)
 
 
 @pytest.mark.parametrize("name", WITH_WORDS)
