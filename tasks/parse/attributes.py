@@ -13,10 +13,11 @@ from harness.records import Finish, Mention, Parsed, Status
 from tasks.labels import LabelSpace
 from tasks.parse.english import word_set
 from tasks.parse.heads import Described, described, head_places
+from tasks.parse.items import itemised
 from tasks.parse.named import guarded
 from tasks.parse.scope import Force, Scopes, scopes
 from tasks.parse.structure import Answer, Structure
-from tasks.parse.text import Lexicon, Token, words
+from tasks.parse.text import Cut, Lexicon, words
 
 NEAR = 4
 """Words of an adjective and its noun that are shown as one phrase."""
@@ -34,7 +35,7 @@ class Effect(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """tokens[first:last] says that label is value."""
+    """texts[first:last] says that label is value."""
 
     first: int
     last: int
@@ -67,10 +68,11 @@ def _lexicon(space: LabelSpace) -> Lexicon[tuple[Effect, ...]]:
     return Lexicon({phrase: tuple(found) for phrase, found in effects.items()})
 
 
-def parse_attributes(tokens: Sequence[Token], space: LabelSpace, finish: Finish) -> Parsed:
+def parse_attributes(reply: Cut, space: LabelSpace, finish: Finish) -> Parsed:
     """Read the attributes of a reply."""
-    marks = scopes(tokens)
-    statements = _without_alternatives(list(_statements(tokens, space, marks)), tokens, space)
+    texts = itemised(reply, space)
+    marks = scopes(texts)
+    statements = _without_alternatives(list(_statements(texts, space, marks)), texts, space)
     values, contradictions = settle(statements, space)
     status = _status(values, contradictions, marks, finish)
     return Parsed(
@@ -79,17 +81,18 @@ def parse_attributes(tokens: Sequence[Token], space: LabelSpace, finish: Finish)
         no=tuple(label for label in space.labels if values.get(label) is False),
         contradictions=contradictions,
         mentions=tuple(
-            _mention(one, tokens)
+            _mention(one, reply)
             for one in dict.fromkeys(statements)
             if not (one.weak and values.get(one.label) is (not one.value))  # overruled: it says nothing in the end
         ),
     )
 
 
-def _mention(one: Statement, tokens: Sequence[Token]) -> Mention:
+def _mention(one: Statement, reply: Cut) -> Mention:
     """The words to show for a statement: the adjective with its noun where they touch, else the adjective alone."""
     first, last = _core(one) if one.last - one.first > NEAR else (one.first, one.last)
-    return Mention(start=tokens[first].start, end=tokens[last - 1].end, label=one.label, value=one.value)
+    start, end = reply.span(first, last)
+    return Mention(start=start, end=end, label=one.label, value=one.value)
 
 
 def _status(
@@ -119,8 +122,7 @@ def settle(statements: Sequence[Statement], space: LabelSpace) -> tuple[dict[str
     return values, tuple(pairs)
 
 
-def _statements(tokens: Sequence[Token], space: LabelSpace, marks: Scopes) -> Iterable[Statement]:
-    texts = [token.text for token in tokens]
+def _statements(texts: Sequence[str], space: LabelSpace, marks: Scopes) -> Iterable[Statement]:
     phrases = [found for found in _lexicon(space).find(texts) if guarded(texts, found.first, found.last, space.guards)]
     adjectives = list(described(texts, space))
     taken = {one.place for one in adjectives} | {place for one in adjectives for place in range(one.place, one.last)}
@@ -167,7 +169,7 @@ def _of_phrase(first: int, last: int, effect: Effect, structure: Structure) -> I
         yield Statement(first, last, effect.label, value, effect.weak or answer == Answer.HEADING)
 
 
-def _without_alternatives(statements: list[Statement], tokens: Sequence[Token], space: LabelSpace) -> list[Statement]:
+def _without_alternatives(statements: list[Statement], texts: Sequence[str], space: LabelSpace) -> list[Statement]:
     """Drop both of "brown or black hair": neither is asserted."""
     exclusive = set(space.exclusive) | {(second, first) for first, second in space.exclusive}
     dropped: set[Statement] = set()
@@ -175,13 +177,13 @@ def _without_alternatives(statements: list[Statement], tokens: Sequence[Token], 
     for one, other in pairwise(statements):
         opposed = one.label == other.label and one.value != other.value
         rivals = (one.label, other.label) in exclusive and one.value and other.value
-        if (opposed or rivals) and _or_between(one, other, tokens):
+        if (opposed or rivals) and _or_between(one, other, texts):
             dropped |= {one, other}
     return [one for one in statements if one not in dropped]
 
 
-def _or_between(one: Statement, other: Statement, tokens: Sequence[Token]) -> bool:
-    between = {token.text for token in tokens[_core(one)[1] : _core(other)[0]]}
+def _or_between(one: Statement, other: Statement, texts: Sequence[str]) -> bool:
+    between = set(texts[_core(one)[1] : _core(other)[0]])
     return bool(between & {"or", "/", "to"}) and between <= JOINERS | word_set("fillers")
 
 

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from tasks.parse.english import cues, word_set
-from tasks.parse.text import BREAKS, SENTENCE_ENDS, Token
+from tasks.parse.text import BREAKS, SENTENCE_ENDS
 
 LIST_REACH = 14
 """How many words ahead an "or" is looked for that makes a denied list of what commas separate."""
@@ -63,8 +63,8 @@ class Scopes(NamedTuple):
 class _Reader:
     """The state of the one pass."""
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self.texts = [token.text for token in tokens]
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = texts
         self.force, self.rank = Force.SAID, Rank.FIRM
         self.opened = 0
         self.sticky = self.aside = False
@@ -213,6 +213,6 @@ class _Reader:
                 self.marks[place] = Mark(Force.DOUBTED, self.marks[place].rank)
 
 
-def scopes(tokens: Sequence[Token]) -> Scopes:
+def scopes(texts: Sequence[str]) -> Scopes:
     """The marks of every word."""
-    return _Reader(tokens).read()
+    return _Reader(texts).read()

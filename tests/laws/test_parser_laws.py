@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness.records import Parsed
 from tasks.labels import SPACE_NAMES, LabelSpace, label_space
 from tasks.parse import parse
-from tasks.parse.text import tokens
+from tasks.parse.text import words
 
 SPACES = st.sampled_from(SPACE_NAMES).map(label_space)
 FINISHES = st.sampled_from(["stop", "length", "failed"])
@@ -63,7 +63,7 @@ def known_words(space: LabelSpace) -> set[str]:
     named += chain(*chain(*(table.values() for table in hints)))
     for head in space.heads:
         named += chain(head.nouns, *chain(*(table.values() for table in (head.yes, head.no, head.against))))
-    return {token.text for phrase in named for token in tokens(phrase)}
+    return {word for phrase in named for word in words(phrase)}
 
 
 WORDS_OF = {name: known_words(label_space(name)) for name in SPACE_NAMES}
@@ -101,7 +101,7 @@ def test_any_text_gives_a_consistent_result(reply: str, space: LabelSpace, finis
 @settings(max_examples=400, deadline=None)
 def test_a_named_label_is_named_by_words_of_the_text(reply: str, space: LabelSpace) -> None:
     for mention in parse(reply, space).mentions:
-        said = {token.text for token in tokens(reply[mention.start : mention.end])}
+        said = set(words(reply[mention.start : mention.end]))
         numbers = space.kind == "ages"
         assert numbers or said & WORDS_OF[space.name]
 
