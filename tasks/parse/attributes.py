@@ -12,12 +12,12 @@ from typing import NamedTuple
 from harness.records import Finish, Mention, Parsed, Status
 from tasks.labels import LabelSpace
 from tasks.parse.english import word_set
-from tasks.parse.heads import Described, described, head_places
+from tasks.parse.heads import Described, described, head_nouns
 from tasks.parse.items import itemised
 from tasks.parse.named import guarded
 from tasks.parse.scope import Force, Scopes, scopes
 from tasks.parse.structure import Answer, Structure
-from tasks.parse.text import Cut, Lexicon, words
+from tasks.parse.text import Cut, Found, Lexicon, words
 
 NEAR = 4
 """Words of an adjective and its noun that are shown as one phrase."""
@@ -124,22 +124,23 @@ def settle(statements: Sequence[Statement], space: LabelSpace) -> tuple[dict[str
 
 def _statements(texts: Sequence[str], space: LabelSpace, marks: Scopes) -> Iterable[Statement]:
     phrases = [found for found in _lexicon(space).find(texts) if guarded(texts, found.first, found.last, space.guards)]
-    adjectives = list(described(texts, space))
+    nouns = head_nouns(texts, space)
+    adjectives = list(described(texts, nouns))
     taken = {one.place for one in adjectives} | {place for one in adjectives for place in range(one.place, one.last)}
     spoken = {place for found in phrases for place in range(found.first, found.last)}
-    described_words = taken | head_places(texts, space)
+    described_words = taken | {place for noun in nouns for place in range(noun.first, noun.last)}
     structure = Structure(texts, marks, spoken | described_words)
     for one in adjectives:
         yield from _of_adjective(one, structure)
     for found in phrases:
         places = range(found.first, found.last)
         if taken.isdisjoint(places) or not described_words.issuperset(places):
-            for effect in found.meaning:
-                yield from _of_phrase(found.first, found.last, effect, structure)
+            yield from _of_phrase(found, structure)
 
 
 def _of_adjective(one: Described, structure: Structure) -> Iterable[Statement]:
-    answer = structure.answer(min(one.place, one.noun), max(one.last, one.noun_last))
+    first, last = min(one.place, one.noun), max(one.last, one.noun_last)
+    answer = structure.answer(first, last)
     force = structure.marks.marks[one.place].force
     if one.place < one.noun and structure.marks.marks[one.noun].force == Force.DOUBTED:
         force = Force.DOUBTED
@@ -147,26 +148,26 @@ def _of_adjective(one: Described, structure: Structure) -> Iterable[Statement]:
     if denied and not one.reversible:
         return
     if force != Force.DOUBTED and answer != Answer.UNKNOWN:
-        first, last = min(one.place, one.noun), max(one.last, one.noun_last)
         yield Statement(first, last, one.label, one.value != denied, core=(one.place, one.last))
     elif answer in (Answer.YES, Answer.NO):
         yield Statement(one.place, one.last, one.label, one.value == (answer == Answer.YES), core=(one.place, one.last))
 
 
-def _of_phrase(first: int, last: int, effect: Effect, structure: Structure) -> Iterable[Statement]:
-    answer = structure.answer(first, last)
-    force = structure.marks.marks[first].force
-    if first in structure.marks.opens_denied and force != Force.DOUBTED:
+def _of_phrase(found: Found[tuple[Effect, ...]], structure: Structure) -> Iterable[Statement]:
+    answer = structure.answer(found.first, found.last)
+    force = structure.marks.marks[found.first].force
+    if found.first in structure.marks.opens_denied and force != Force.DOUBTED:
         force = Force.SAID
     said: bool | None = force == Force.SAID if force != Force.DOUBTED else None
     if answer in (Answer.YES, Answer.NO):
         said = answer == Answer.YES
-    pronoun = effect.said == effect.denied
-    if said is None or answer == Answer.UNKNOWN or (pronoun and answer == Answer.NO):
+    if said is None or answer == Answer.UNKNOWN:
         return
-    value = effect.said if said else effect.denied
-    if value is not None:
-        yield Statement(first, last, effect.label, value, effect.weak or answer == Answer.HEADING)
+    for effect in found.meaning:
+        pronoun = effect.said == effect.denied
+        value = effect.said if said else effect.denied
+        if value is not None and not (pronoun and answer == Answer.NO):
+            yield Statement(found.first, found.last, effect.label, value, effect.weak or answer == Answer.HEADING)
 
 
 def _without_alternatives(statements: list[Statement], texts: Sequence[str], space: LabelSpace) -> list[Statement]:

@@ -43,13 +43,15 @@ class _Effect(NamedTuple):
     reversible: bool
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
+    """A noun's adjectives."""
+
     adjectives: Lexicon[tuple[_Effect, ...]]
 
 
 @lru_cache(maxsize=32)
-def _heads(space: LabelSpace) -> Lexicon[_Head]:
-    nouns: dict[tuple[str, ...], _Head] = {}
+def _heads(space: LabelSpace) -> Lexicon[Head]:
+    nouns: dict[tuple[str, ...], Head] = {}
     for head in space.heads:
         effects: dict[tuple[str, ...], tuple[_Effect, ...]] = {}
         for table, value, reversible in ((head.yes, True, True), (head.no, False, True), (head.against, False, False)):
@@ -57,18 +59,17 @@ def _heads(space: LabelSpace) -> Lexicon[_Head]:
                 for adjective in adjectives:
                     effect = _Effect(label, value, reversible)
                     effects[words(adjective)] = (*effects.get(words(adjective), ()), effect)
-        nouns |= {words(noun): _Head(Lexicon(effects)) for noun in head.nouns}
+        nouns |= {words(noun): Head(Lexicon(effects)) for noun in head.nouns}
     return Lexicon(nouns)
 
 
-def head_places(texts: Sequence[str], space: LabelSpace) -> set[int]:
-    """Where the head nouns stand."""
-    return {place for noun in _heads(space).find(texts) for place in range(noun.first, noun.last)}
+def head_nouns(texts: Sequence[str], space: LabelSpace) -> list[Found[Head]]:
+    """The head nouns, from left to right."""
+    return list(_heads(space).find(texts))
 
 
-def described(texts: Sequence[str], space: LabelSpace) -> Iterable[Described]:
+def described(texts: Sequence[str], nouns: Sequence[Found[Head]]) -> Iterable[Described]:
     """Every adjective of a head noun that names a label."""
-    nouns = list(_heads(space).find(texts))
     places = {noun.first for noun in nouns}
     for noun in nouns:
         yield from _before(texts, noun)
@@ -76,7 +77,7 @@ def described(texts: Sequence[str], space: LabelSpace) -> Iterable[Described]:
         yield from _section(texts, noun)
 
 
-def _before(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
+def _before(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
     """Adjectives and fillers that lead up to the noun without a gap."""
     place = noun.first - 1
     while place >= max(noun.first - REACH, 0) and not (place == noun.first - 1 and texts[place] in (",", "and", "or")):
@@ -90,12 +91,12 @@ def _before(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
             return
 
 
-def _ends_at(texts: Sequence[str], noun: Found[_Head], first: int, place: int) -> bool:
+def _ends_at(texts: Sequence[str], noun: Found[Head], first: int, place: int) -> bool:
     found = noun.meaning.adjectives.at(texts, first) if first >= 0 else None
     return found is not None and found.last == place + 1
 
 
-def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterable[Described]:
+def _after(texts: Sequence[str], noun: Found[Head], nouns: set[int]) -> Iterable[Described]:
     """Adjectives behind "is", a colon or "color"; words that are neither are skipped up to the end of the clause."""
     place = noun.last
     while place < len(texts) and texts[place] in ("color", "colour", "type", "texture", "style", "shape", "-", "size"):
@@ -116,7 +117,7 @@ def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterabl
         place = found.last if found else place + 1
 
 
-def _section(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
+def _section(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
     """The bullets below a line that holds the noun alone: "**Hair**", "- Style: wavy"."""
     place = noun.last + (texts[noun.last : noun.last + 1] == [":"])
     alone = noun.first == 0 or texts[noun.first - 1] in HEADING_BEFORE
@@ -140,7 +141,7 @@ def _linked(texts: Sequence[str], place: int) -> bool:
     return texts[place] != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
 
 
-def _in_colour(texts: Sequence[str], place: int, noun: Found[_Head]) -> bool:
+def _in_colour(texts: Sequence[str], place: int, noun: Found[Head]) -> bool:
     """Whether "brown in color" follows a comma."""
     first = place + 1
     while texts[place : place + 1] == [","] and first < len(texts) and texts[first] in word_set("fillers"):
@@ -175,7 +176,7 @@ def past_aside(texts: Sequence[str], place: int) -> int:
     return place
 
 
-def _effects(texts: Sequence[str], noun: Found[_Head], place: int) -> Iterable[Described]:
+def _effects(texts: Sequence[str], noun: Found[Head], place: int) -> Iterable[Described]:
     found = noun.meaning.adjectives.at(texts, place)
     for effect in found.meaning if found else ():
         yield Described(place, found.last if found else place, noun.first, noun.last, *effect)
