@@ -61,13 +61,15 @@ def _borders(reply: Cut, items: Sequence[_Item], space: LabelSpace) -> Iterable[
     run = 0
     for number, (one, other) in enumerate(pairwise(items)):
         comma = reply.texts[one.last]
-        joined = comma in _COMMAS and one.label and other.label
-        run = run + 1 if joined else 0
+        if comma not in _COMMAS:
+            run = 0
+            continue
+        run = run + 1 if one.label and other.label else 0
         if run == LONG - 1:
             yield items[number - 1].last
         # "No Beard and Mustache" denies both.
-        rivals = comma != "," and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
-        named = other.label and comma in _COMMAS and not rivals and _written_as_name(reply, one, other)
+        rivals = comma != "," and other.label and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
+        named = other.label and not rivals and _written_as_name(reply, one, other)
         if run >= LONG - 1 or named:
             yield one.last
 

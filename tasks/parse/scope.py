@@ -95,12 +95,15 @@ class _Reader:
             if kinds:
                 self._mark(last)
                 self._open(kinds, place, last)
-            else:
+            elif self._is_open():
                 self._mark(place)
                 self._close(place)
         self._mark(len(self.texts))
         self._ask()
         return Scopes(self.marks, self.refusals, frozenset(self.opens_denied))
+
+    def _is_open(self) -> bool:
+        return self.force != Force.SAID or self.rank != Rank.FIRM or self.sticky or self.aside
 
     def _mark(self, last: int) -> None:
         """What holds now holds of every word up to texts[last] that has no mark yet."""
