@@ -15,8 +15,8 @@ from tasks.parse.english import word_set
 from tasks.parse.heads import Described, described, head_nouns
 from tasks.parse.items import itemised
 from tasks.parse.named import guarded
-from tasks.parse.scope import Force, Scopes, scopes
-from tasks.parse.structure import Answer, Structure
+from tasks.parse.scope import Scopes, scopes
+from tasks.parse.structure import Structure
 from tasks.parse.text import Cut, Found, Lexicon, words
 
 NEAR = 4
@@ -142,32 +142,32 @@ def _of_adjective(one: Described, structure: Structure) -> Iterable[Statement]:
     first, last = min(one.place, one.noun), max(one.last, one.noun_last)
     answer = structure.answer(first, last)
     force = structure.marks.marks[one.place].force
-    if one.place < one.noun and structure.marks.marks[one.noun].force == Force.DOUBTED:
-        force = Force.DOUBTED
-    denied = force == Force.DENIED or answer == Answer.NO
+    if one.place < one.noun and structure.marks.marks[one.noun].force == "doubted":
+        force = "doubted"
+    denied = force == "denied" or answer == "no"
     if denied and not one.reversible:
         return
-    if force != Force.DOUBTED and answer != Answer.UNKNOWN:
+    if force != "doubted" and answer != "unknown":
         yield Statement(first, last, one.label, one.value != denied, core=(one.place, one.last))
-    elif answer in (Answer.YES, Answer.NO):
-        yield Statement(one.place, one.last, one.label, one.value == (answer == Answer.YES), core=(one.place, one.last))
+    elif answer in ("yes", "no"):
+        yield Statement(one.place, one.last, one.label, one.value == (answer == "yes"), core=(one.place, one.last))
 
 
 def _of_phrase(found: Found[tuple[Effect, ...]], structure: Structure) -> Iterable[Statement]:
     answer = structure.answer(found.first, found.last)
     force = structure.marks.marks[found.first].force
-    if found.first in structure.marks.opens_denied and force != Force.DOUBTED:
-        force = Force.SAID
-    said: bool | None = force == Force.SAID if force != Force.DOUBTED else None
-    if answer in (Answer.YES, Answer.NO):
-        said = answer == Answer.YES
-    if said is None or answer == Answer.UNKNOWN:
+    if found.first in structure.marks.opens_denied and force != "doubted":
+        force = "said"
+    said: bool | None = force == "said" if force != "doubted" else None
+    if answer in ("yes", "no"):
+        said = answer == "yes"
+    if said is None or answer == "unknown":
         return
     for effect in found.meaning:
         pronoun = effect.said == effect.denied
         value = effect.said if said else effect.denied
-        if value is not None and not (pronoun and answer == Answer.NO):
-            yield Statement(found.first, found.last, effect.label, value, effect.weak or answer == Answer.HEADING)
+        if value is not None and not (pronoun and answer == "no"):
+            yield Statement(found.first, found.last, effect.label, value, effect.weak or answer == "heading")
 
 
 def _without_alternatives(statements: list[Statement], texts: Sequence[str], space: LabelSpace) -> list[Statement]:

@@ -101,7 +101,7 @@ class _Reader:
     def live(self, first: int, last: int) -> list[Named]:
         """What is neither denied, nor doubted, nor an offered option said again."""
         inside = self._inside(first, last)
-        said = [one for one in inside if self._force(one) == Force.SAID and not self._beaten(one)]
+        said = [one for one in inside if self._force(one) == "said" and not self._beaten(one)]
         return self._without_options(said)
 
     def _inside(self, first: int, last: int) -> list[Named]:
@@ -116,7 +116,7 @@ class _Reader:
 
     def _force(self, one: Named) -> Force:
         mark = self.scopes.marks[one.first].force
-        return Force.SAID if one.first in self.scopes.opens_denied and mark != Force.DOUBTED else mark
+        return "said" if one.first in self.scopes.opens_denied and mark != "doubted" else mark
 
     def _without_options(self, said: list[Named]) -> list[Named]:
         """Drop the list of all options where something is named beside it."""
@@ -181,7 +181,7 @@ class _Reader:
     def _lone(self, first: int, last: int) -> Verdict:
         """A sentence or line that holds a label and nothing else, perhaps behind a letter: "(B) Female"."""
         inside = [one for one in self._inside(first, last) if not one.weak]
-        if len(inside) == 1 and inside[0].label and self.scopes.marks[inside[0].first].force != Force.DENIED:
+        if len(inside) == 1 and inside[0].label and self.scopes.marks[inside[0].first].force != "denied":
             rest = [*self.texts[first : inside[0].first], *self.texts[inside[0].last : last]]
             asked = self.texts[last : last + 1] == ["?"]
             if all(text in _LONE or len(text) == 1 for text in rest) and not asked:
@@ -239,4 +239,4 @@ class _Reader:
         for one in sorted({*self.named, *self.short}, key=lambda one: one[:2]):
             if one.label is not None:
                 start, end = self.reply.span(one.first, one.last)
-                yield Mention(start=start, end=end, label=one.label, value=self._force(one) == Force.SAID)
+                yield Mention(start=start, end=end, label=one.label, value=self._force(one) == "said")

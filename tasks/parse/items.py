@@ -68,7 +68,11 @@ def _borders(reply: Cut, items: Sequence[_Item], space: LabelSpace) -> Iterable[
         if run == LONG - 1:
             yield items[number - 1].last
         # "No Beard and Mustache" denies both.
-        rivals = comma != "," and other.label and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
+        rivals = (
+            comma != ","
+            and other.label
+            and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
+        )
         named = other.label and not rivals and _written_as_name(reply, one, other)
         if run >= LONG - 1 or named:
             yield one.last

@@ -8,7 +8,7 @@ a new statement ("no hat, and smiles").
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tasks.parse.english import cues, word_set
 from tasks.parse.text import BREAKS, SENTENCE_ENDS
@@ -30,14 +30,8 @@ CLOSING = SENTENCE_ENDS | {"]", "}"}
 CLOSING_DENIAL = frozenset({")", "on", "|", "<", "•"})
 
 
-class Force(IntEnum):
-    """What is claimed of a word."""
-
-    SAID = 0
-    DENIED = 1
-    DENIED_AFTER_AND = 2
-    """Denied only if the "and" before it joins a list: "no beard and moustache"."""
-    DOUBTED = 3
+Force = Literal["said", "denied", "denied after and", "doubted"]
+"""What is claimed of a word; after "and" it is denied only if that joins a list: "no beard and moustache"."""
 
 
 class Rank(IntEnum):
@@ -76,7 +70,8 @@ class _Reader:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = texts
-        self.force, self.rank = Force.SAID, Rank.FIRM
+        self.force: Force = "said"
+        self.rank = Rank.FIRM
         self.opened = 0
         self.sticky = self.aside = False
         self.marks: list[Mark] = []
@@ -103,7 +98,7 @@ class _Reader:
         return Scopes(self.marks, self.refusals, frozenset(self.opens_denied))
 
     def _is_open(self) -> bool:
-        return self.force != Force.SAID or self.rank != Rank.FIRM or self.sticky or self.aside
+        return self.force != "said" or self.rank != Rank.FIRM or self.sticky or self.aside
 
     def _mark(self, last: int) -> None:
         """What holds now holds of every word up to texts[last] that has no mark yet."""
@@ -117,8 +112,8 @@ class _Reader:
             self.refusals.append(place)
         if "border" in kinds:
             self._reset()
-        elif "soft_border" in kinds and self.force in (Force.DENIED, Force.DENIED_AFTER_AND):
-            self.force = Force.SAID
+        elif "soft_border" in kinds and self.force in ("denied", "denied after and"):
+            self.force = "said"
         self._claim(kinds, place, last)
         if "demote" in kinds:
             self._demote(place)
@@ -130,15 +125,15 @@ class _Reader:
     def _claim(self, kinds: frozenset[str], place: int, last: int) -> None:
         """Deny, doubt or assert what follows."""
         if kinds & {"refuse", "doubt"}:
-            self.force, self.opened = Force.DOUBTED, last
-        elif kinds & {"deny", "deny_clause"} and self.force != Force.DOUBTED:
+            self.force, self.opened = "doubted", last
+        elif kinds & {"deny", "deny_clause"} and self.force != "doubted":
             self.opens_denied.add(place)
-            self.force, self.opened = Force.DENIED, last + (CLAUSE_REACH if "deny_clause" in kinds else 0)
+            self.force, self.opened = "denied", last + (CLAUSE_REACH if "deny_clause" in kinds else 0)
             self.sticky = ":" in (self._at(last - 1), self._at(last)) and self._at(place - 1) in HEADING_AFTER
         if "decide" in kinds:
-            self.force = Force.SAID
+            self.force = "said"
         if "aside" in kinds and self._at(place - 1) in ASIDE_AFTER:
-            self.force, self.aside, self.opened = Force.DOUBTED, True, last
+            self.force, self.aside, self.opened = "doubted", True, last
 
     def _demote(self, place: int) -> None:
         """Make a second choice of what stands just before: "Indian is also possible"."""
@@ -162,10 +157,10 @@ class _Reader:
         answers = text == ":" and self._at(place - 1) == "answer"
         if answers or text in CLOSING:
             self._reset()
-        elif self.force in (Force.DENIED, Force.DENIED_AFTER_AND):
+        elif self.force in ("denied", "denied after and"):
             self._close_denial(place)
-        elif self.force == Force.DOUBTED and text == "," and self._at(place + 1) in word_set("subjects"):
-            self.force = Force.SAID
+        elif self.force == "doubted" and text == "," and self._at(place + 1) in word_set("subjects"):
+            self.force = "said"
 
     def _close_denial(self, place: int) -> None:
         text, following = self.texts[place], self._at(place + 1)
@@ -173,9 +168,9 @@ class _Reader:
         ranges = text == "-" and self._at(place - 1).isdigit() and following.isdigit()
         ends = (text in ("-", ":") and not ranges) or (text in CLOSING_DENIAL and place > self.opened)
         if ends or finite_verb or (text == "," and not self._list_goes_on(place)):
-            self.force = Force.SAID
+            self.force = "said"
         elif text == "and":
-            self.force = Force.SAID if self._begins_statement(following) else Force.DENIED_AFTER_AND
+            self.force = "said" if self._begins_statement(following) else "denied after and"
 
     def _list_goes_on(self, place: int) -> bool:
         following = self._at(place + 1)
@@ -212,7 +207,7 @@ class _Reader:
         return self.texts[place] if 0 <= place < len(self.texts) else ""
 
     def _reset(self) -> None:
-        self.force, self.rank, self.sticky = Force.SAID, Rank.FIRM, False
+        self.force, self.rank, self.sticky = "said", Rank.FIRM, False
         self.aside = False
 
     def _ask(self) -> None:
@@ -224,7 +219,7 @@ class _Reader:
             if self.texts[place] in SENTENCE_ENDS:
                 asked = self.texts[place] == "?"
             elif asked:
-                self.marks[place] = Mark(Force.DOUBTED, self.marks[place].rank)
+                self.marks[place] = Mark("doubted", self.marks[place].rank)
 
 
 def scopes(texts: Sequence[str]) -> Scopes:

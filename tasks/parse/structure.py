@@ -1,10 +1,10 @@
 """Answers beside a name: "Smiling: Yes", "| Bald | No |", "Eyeglasses (no)", "glasses are not visible", "- [x] Hat"."""
 
 from collections.abc import Sequence
-from enum import Enum
+from typing import Literal
 
 from tasks.parse.english import word_set
-from tasks.parse.scope import Force, Scopes
+from tasks.parse.scope import Scopes
 from tasks.parse.text import SENTENCE_ENDS
 
 KEY_WORDS = 7
@@ -14,17 +14,9 @@ _LINKS = frozenset({":", "|", "=", "?", "(", "-", "→", "—", ">"})
 _ENDS = SENTENCE_ENDS | {",", ")", "|", "}", "]", "(", "-", ""}
 
 
-class Answer(Enum):
-    """What stands beside a name."""
-
-    NONE = "nothing"
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-    HEADING = "a heading: the value is some other text"
-
-
-_SIGNS = {**dict.fromkeys("✓✔✅☑", Answer.YES), **dict.fromkeys("✗✘❌☐×", Answer.NO)}
+Answer = Literal["yes", "no", "unknown", "heading"]
+"""What stands beside a name; a heading's value is some other text."""
+_SIGNS: dict[str, Answer] = {**dict.fromkeys("✓✔✅☑", "yes"), **dict.fromkeys("✗✘❌☐×", "no")}
 _BULLETS = ("", "\n", "-", "•")
 
 
@@ -37,15 +29,9 @@ class Structure:
         self.end, self.marks, self.spoken = len(texts), marks, spoken
         self.links = self._line_keys()
 
-    def answer(self, first: int, last: int) -> Answer:
-        """The answer to the name at texts[first:last]."""
-        return (
-            self._box(first)
-            or self._tick(last)
-            or self._value(self.links.get(first, last))
-            or self._predicate(last)
-            or Answer.NONE
-        )
+    def answer(self, first: int, last: int) -> Answer | None:
+        """The answer to the name at texts[first:last]; None where nothing stands beside it."""
+        return self._box(first) or self._tick(last) or self._value(self.links.get(first, last)) or self._predicate(last)
 
     def _line_keys(self) -> dict[int, int]:
         """Every place inside a key such as "Glasses / eyewear:" -> the place of its colon."""
@@ -65,7 +51,7 @@ class Structure:
         before, sign = self.texts[first - 2], self.texts[first - 1]
         if sign == "]":
             ticked = before == "x" and self.texts[first - 3] == "["
-            return Answer.NO if before == "[" else Answer.YES if ticked else None
+            return "no" if before == "[" else "yes" if ticked else None
         return _SIGNS.get(sign) if before in _BULLETS else None
 
     def _tick(self, last: int) -> Answer | None:
@@ -83,12 +69,12 @@ class Structure:
         # "a woman (maybe 30)" doubts the age.
         doubted = word in word_set("unknown") and (self.texts[link] != "(" or following in _ENDS)
         if doubted or (word, following) == ("n", "/"):
-            return Answer.UNKNOWN
+            return "unknown"
         if word in word_set("yes"):
-            return Answer.YES
+            return "yes"
         alone = following in _ENDS or following in word_set("seen") or word in word_set("gone")
         if word in word_set("no") and alone:
-            return Answer.NO
+            return "no"
         return self._heading(first) if self.texts[link] == ":" else None
 
     def _heading(self, first: int) -> Answer:
@@ -97,11 +83,11 @@ class Structure:
         while last < min(first + VALUE_WORDS, self.end) and self.texts[last] not in SENTENCE_ENDS:
             last += 1
         if first == last or not self.spoken.isdisjoint(range(first, last)):
-            return Answer.HEADING
+            return "heading"
         forces = {self.marks.marks[place].force for place in range(first, last)}
-        if Force.DOUBTED in forces or any(first <= place < last for place in self.marks.refusals[:1]):
-            return Answer.UNKNOWN
-        return Answer.NO if Force.DENIED in forces or first in self.marks.opens_denied else Answer.HEADING
+        if "doubted" in forces or any(first <= place < last for place in self.marks.refusals[:1]):
+            return "unknown"
+        return "no" if "denied" in forces or first in self.marks.opens_denied else "heading"
 
     def _predicate(self, last: int) -> Answer | None:
         """ "... is not visible", "... are absent", "... cannot be seen"."""
@@ -109,7 +95,7 @@ class Structure:
         while self.texts[place] in word_set("copulas"):
             place += 1
         if place > last and self.texts[place] in word_set("gone"):
-            return Answer.NO
+            return "no"
         negated = self.texts[place] in ("not", "cannot") or self.texts[place].endswith("n't")
         if not negated:
             return None
@@ -119,4 +105,4 @@ class Structure:
             "currently",
         ):
             place += 1
-        return Answer.NO if self.texts[place + 1] in word_set("seen") else None
+        return "no" if self.texts[place + 1] in word_set("seen") else None
