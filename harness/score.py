@@ -23,8 +23,8 @@ def predict(response: Response, space: LabelSpace) -> Prediction:
     asked = {"key": response.key, "sample_id": response.sample_id}
     if response.finish == "failed":
         return Prediction(status="failed", **asked)
-    said = parse(response.text, space, response.finish).model_dump()
-    return Prediction.model_validate({**said, **asked, "label_scores": response.label_scores})
+    said = parse(response.text, space, response.finish)
+    return Prediction(**dict(said), **asked, label_scores=response.label_scores)
 
 
 def score(question: Question, model: str, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> Score:

@@ -74,11 +74,11 @@ def parse_attributes(reply: Cut, space: LabelSpace, finish: Finish) -> Parsed:
     marks = scopes(texts)
     statements = _without_alternatives(list(_statements(texts, space, marks)), texts, space)
     values, contradictions = settle(statements, space)
-    status = _status(values, contradictions, marks, finish)
+    named = [label for label in space.labels if label in values]
     return Parsed(
-        status=status,
-        yes=tuple(label for label in space.labels if values.get(label) is True),
-        no=tuple(label for label in space.labels if values.get(label) is False),
+        status=_status(values, contradictions, marks, finish),
+        yes=tuple(label for label in named if values[label]),
+        no=tuple(label for label in named if not values[label]),
         contradictions=contradictions,
         mentions=tuple(
             _mention(one, reply)
@@ -114,11 +114,13 @@ def settle(statements: Sequence[Statement], space: LabelSpace) -> tuple[dict[str
     for one in statements:
         (implied if one.weak else stated).setdefault(one.label, set()).add(one.value)
     values = {label: min(found) for label, found in {**implied, **stated}.items() if len(found) == 1}
-    for first, second in space.exclusive:
-        if values.get(first) and values.get(second) and (first in stated) != (second in stated):
+    rivals = [(first, second) for first, second in space.exclusive if values.get(first) and values.get(second)]
+    for first, second in rivals:
+        if first in values and second in values and (first in stated) != (second in stated):
             del values[second if first in stated else first]
-    pairs = [(label, label) for label in space.labels if len(stated.get(label, ())) == 2]
-    pairs += [(first, second) for first, second in space.exclusive if values.get(first) and values.get(second)]
+    torn = {label for label, found in stated.items() if len(found) == 2}
+    pairs = [(label, label) for label in space.labels if label in torn]
+    pairs += [(first, second) for first, second in rivals if first in values and second in values]
     return values, tuple(pairs)
 
 

@@ -81,19 +81,23 @@ def _before(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
     """Adjectives and fillers that lead up to the noun without a gap."""
     place = noun.first - 1
     while place >= max(noun.first - REACH, 0) and not (place == noun.first - 1 and texts[place] in (",", "and", "or")):
-        begin = next((back for back in (place - 2, place - 1, place) if _ends_at(texts, noun, back, place)), None)
-        if begin is not None:
-            yield from _effects(texts, noun, begin)
-            place = begin - 1
+        found = _ending_at(texts, noun, place)
+        if found:
+            yield from _effects(noun, found)
+            place = found.first - 1
         elif texts[place] in word_set("fillers") or texts[place] in word_set("tints"):
             place -= 1
         else:
             return
 
 
-def _ends_at(texts: Sequence[str], noun: Found[Head], first: int, place: int) -> bool:
-    found = noun.meaning.adjectives.at(texts, first) if first >= 0 else None
-    return found is not None and found.last == place + 1
+def _ending_at(texts: Sequence[str], noun: Found[Head], place: int) -> Found[tuple[_Effect, ...]] | None:
+    """The adjective, of up to three words, that ends with this one."""
+    adjectives = noun.meaning.adjectives
+    for first in range(max(place - 2, 0), place + 1):
+        if texts[first] in adjectives.openings and (found := adjectives.at(texts, first)) and found.last == place + 1:
+            return found
+    return None
 
 
 def _after(texts: Sequence[str], noun: Found[Head], nouns: set[int]) -> Iterable[Described]:
@@ -113,7 +117,7 @@ def _after(texts: Sequence[str], noun: Found[Head], nouns: set[int]) -> Iterable
     while place < end and place not in nouns and texts[place] not in _STOPS:
         found = noun.meaning.adjectives.at(texts, place)
         if found:
-            yield from _effects(texts, noun, place)
+            yield from _effects(noun, found)
         place = found.last if found else place + 1
 
 
@@ -128,8 +132,8 @@ def _section(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
     while place < end and (texts[place] != "\n" or texts[place + 1] in BULLETS):
         if texts[place] == "\n":
             of_noun = texts[place + 2] in ASPECTS and texts[place + 3] == ":"
-        elif of_noun:
-            yield from _effects(texts, noun, place)
+        elif of_noun and (found := noun.meaning.adjectives.at(texts, place)):
+            yield from _effects(noun, found)
         place += 1
 
 
@@ -176,7 +180,6 @@ def past_aside(texts: Sequence[str], place: int) -> int:
     return place
 
 
-def _effects(texts: Sequence[str], noun: Found[Head], place: int) -> Iterable[Described]:
-    found = noun.meaning.adjectives.at(texts, place)
-    for effect in found.meaning if found else ():
-        yield Described(place, found.last if found else place, noun.first, noun.last, *effect)
+def _effects(noun: Found[Head], found: Found[tuple[_Effect, ...]]) -> Iterable[Described]:
+    for effect in found.meaning:
+        yield Described(found.first, found.last, noun.first, noun.last, *effect)

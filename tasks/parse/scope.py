@@ -81,7 +81,7 @@ class _Reader:
     def read(self) -> Scopes:
         turns, known = _turns(), cues()
         last = 0
-        for place in [place for place, text in enumerate(self.texts) if text in turns or text.endswith("n't")]:
+        for place in [place for place, text in enumerate(self.texts) if text in turns or "'" in text]:
             if place < last:  # inside a cue
                 continue
             found = known.at(self.texts, place)

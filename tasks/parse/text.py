@@ -136,20 +136,21 @@ class Lexicon(Generic[Meaning]):
             for word in phrase:
                 node = node.following.setdefault(word, _Node())
             node.meaning = meaning
-        self._first = root.following
-        self.openings = self._first.keys()
+        self._root = root
+        self._longest = max(map(len, phrases), default=0)
+        self.openings = root.following.keys()
         """The words that begin a phrase: most begin none."""
 
     def at(self, texts: Sequence[str], place: int) -> Found[Meaning] | None:
         """The longest phrase that begins at this place."""
-        node = self._first.get(texts[place])
-        longest, last = None, place
-        while node:
-            last += 1
+        node, last, longest = self._root, place, None
+        for text in texts[place : place + self._longest]:
+            if text not in node.following:
+                break
+            node, last = node.following[text], last + 1
             if node.meaning is not None:
-                longest = Found(place, last, node.meaning)
-            node = node.following.get(texts[last]) if last < len(texts) else None
-        return longest
+                longest = last, node.meaning
+        return Found(place, *longest) if longest else None
 
     def find(self, texts: Sequence[str]) -> Iterable[Found[Meaning]]:
         """All phrases from left to right, none overlapping another."""
