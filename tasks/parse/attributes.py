@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from harness.records import Finish, Mention, Parsed, Status
+from harness.records import Finish, Parsed, Status
 from tasks.labels import LabelSpace
 from tasks.parse.english import word_set
 from tasks.parse.heads import Described, described, head_nouns
@@ -88,11 +88,12 @@ def parse_attributes(reply: Cut, space: LabelSpace, finish: Finish) -> Parsed:
     )
 
 
-def _mention(one: Statement, reply: Cut) -> Mention:
+def _mention(one: Statement, reply: Cut) -> dict[str, object]:
     """The words to show for a statement: the adjective with its noun where they touch, else the adjective alone."""
     first, last = _core(one) if one.last - one.first > NEAR else (one.first, one.last)
     start, end = reply.span(first, last)
-    return Mention(start=start, end=end, label=one.label, value=one.value)
+    # As a mapping, for then all the mentions of a reply are validated at once.
+    return {"start": start, "end": end, "label": one.label, "value": one.value}
 
 
 def _status(
@@ -172,9 +173,14 @@ def _of_phrase(found: Found[tuple[Effect, ...]], structure: Structure) -> Iterab
             yield Statement(found.first, found.last, effect.label, value, effect.weak or answer == "heading")
 
 
+@lru_cache(maxsize=32)
+def _rivals(space: LabelSpace) -> set[tuple[str, str]]:
+    return set(space.exclusive) | {(second, first) for first, second in space.exclusive}
+
+
 def _without_alternatives(statements: list[Statement], texts: Sequence[str], space: LabelSpace) -> list[Statement]:
     """Drop both of "brown or black hair": neither is asserted."""
-    exclusive = set(space.exclusive) | {(second, first) for first, second in space.exclusive}
+    exclusive = _rivals(space)
     dropped: set[Statement] = set()
     statements = sorted(statements, key=_core)
     for one, other in pairwise(statements):

@@ -16,6 +16,7 @@ ASIDE = 9
 SECTION = 80
 """Words below a heading that are looked at."""
 ASPECTS = frozenset({"color", "colour", "type", "texture", "style", "shape", "size", "length", "tone", "appearance"})
+_LINKS = frozenset({":", "=", ",", "|", "that", "which", "(", "styled", "slightly"})
 HEADING_BEFORE = BULLETS | {"\n", ".", ":"}
 _TURNED = (["turned"], ["gone"], ["become"], ["been"], ["grown"])
 _STOPS = SENTENCE_ENDS | {
@@ -114,8 +115,9 @@ def _after(texts: Sequence[str], noun: Found[Head], nouns: set[int]) -> Iterable
         return
     place = _past_restart(texts, place)
     end = min(noun.last + REACH, len(texts))
+    adjectives = noun.meaning.adjectives
     while place < end and place not in nouns and texts[place] not in _STOPS:
-        found = noun.meaning.adjectives.at(texts, place)
+        found = adjectives.at(texts, place) if texts[place] in adjectives.openings else None
         if found:
             yield from _effects(noun, found)
         place = found.last if found else place + 1
@@ -138,11 +140,13 @@ def _section(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
 
 
 def _linked(texts: Sequence[str], place: int) -> bool:
-    links = word_set("copulas") | {":", "=", ",", "|", "that", "which", "(", "styled", "slightly", "isn't", "aren't"}
-    if place >= len(texts) or (texts[place] not in links and not texts[place].endswith("n't")):
+    if place >= len(texts):
+        return False
+    text = texts[place]
+    if text not in word_set("copulas") and text not in _LINKS and not text.endswith("n't"):
         return False
     # After a comma only a relative clause still speaks of the noun.
-    return texts[place] != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
+    return text != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
 
 
 def _in_colour(texts: Sequence[str], place: int, noun: Found[Head]) -> bool:

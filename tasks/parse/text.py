@@ -136,21 +136,19 @@ class Lexicon(Generic[Meaning]):
             for word in phrase:
                 node = node.following.setdefault(word, _Node())
             node.meaning = meaning
-        self._root = root
-        self._longest = max(map(len, phrases), default=0)
-        self.openings = root.following.keys()
+        self._first = root.following
+        self.openings = self._first.keys()
         """The words that begin a phrase: most begin none."""
 
     def at(self, texts: Sequence[str], place: int) -> Found[Meaning] | None:
         """The longest phrase that begins at this place."""
-        node, last, longest = self._root, place, None
-        for text in texts[place : place + self._longest]:
-            if text not in node.following:
-                break
-            node, last = node.following[text], last + 1
+        node, last, longest = self._first.get(texts[place]), place, None
+        while node:
+            last += 1
             if node.meaning is not None:
-                longest = last, node.meaning
-        return Found(place, *longest) if longest else None
+                longest = Found(place, last, node.meaning)
+            node = node.following.get(texts[last]) if node.following and last < len(texts) else None
+        return longest
 
     def find(self, texts: Sequence[str]) -> Iterable[Found[Meaning]]:
         """All phrases from left to right, none overlapping another."""
