@@ -24,7 +24,7 @@ def predict(response: Response, space: LabelSpace) -> Prediction:
     if response.finish == "failed":
         return Prediction(status="failed", **asked)
     said = parse(response.text, space, response.finish)
-    return Prediction(**dict(said), **asked, label_scores=response.label_scores)
+    return Prediction(**vars(said), **asked, label_scores=response.label_scores)
 
 
 def score(question: Question, model: str, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> Score:

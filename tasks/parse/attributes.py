@@ -129,7 +129,7 @@ def _statements(texts: Sequence[str], space: LabelSpace, marks: Scopes) -> Itera
     phrases = [found for found in _lexicon(space).find(texts) if guarded(texts, found.first, found.last, space.guards)]
     nouns = head_nouns(texts, space)
     adjectives = list(described(texts, nouns))
-    taken = {one.place for one in adjectives} | {place for one in adjectives for place in range(one.place, one.last)}
+    taken = {place for one in adjectives for place in range(one.place, one.last)}
     spoken = {place for found in phrases for place in range(found.first, found.last)}
     described_words = taken | {place for noun in nouns for place in range(noun.first, noun.last)}
     structure = Structure(texts, marks, spoken | described_words)

@@ -37,8 +37,11 @@ _SAME = str.maketrans(
 _HYPHEN = re.compile(r"-(?:(?<=[^\W\d_]-)(?=[^\W_])|(?<=[0-9]-)(?=[^\W\d_]))")
 # "sex ........ F", as in a table of contents.
 _LEADER = re.compile(r"[.](?<=[^\W_][ ][.])[.]{2,}(?= )")
-# Letters with what goes on behind them, a number, a sign, a line's end, "'s".
-_TOKEN = re.compile(r"[^\W\d_]+(?:(?<=[^\W\d_]n)'t\b|[^\W_]*)|[0-9]+\.[0-9]+|[^\W_]+|[^\w\s']|\n|'(?:s|m|d|re|ve|ll)\b")
+# A plain word, which most are, any other letters with what goes on behind them, a number, a sign, a line's end, "'s".
+_TOKEN = re.compile(
+    r"[a-z]++(?![\w'])|[^\W\d_]+(?:(?<=[^\W\d_]n)'t\b|[^\W_]*)"
+    r"|[0-9]+\.[0-9]+|[^\W_]+|[^\w\s']|\n|'(?:s|m|d|re|ve|ll)\b"
+)
 
 SENTENCE_ENDS = frozenset({".", "!", "?", ";", "\n", "—"})
 BREAKS = SENTENCE_ENDS | frozenset({",", ")", "(", "]", "[", "}", "{", "|", ":", "/", "-"})
