@@ -61,7 +61,7 @@ class Scopes(NamedTuple):
 
 @cache
 def _turns() -> frozenset[str]:
-    """Every word that `_open` or `_close` asks for: the others leave what holds as it is."""
+    """Every word that `_open` or `_close` asks for, but for contractions: the others leave what holds as it is."""
     return word_set("verbs") | cues().openings | CLOSING | CLOSING_DENIAL | {"-", ":", ",", "and", "while"}
 
 

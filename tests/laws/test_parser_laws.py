@@ -3,6 +3,7 @@
 import json
 from itertools import chain
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from harness.records import Parsed
 from tasks.labels import SPACE_NAMES, LabelSpace, label_space
-from tasks.parse import parse
-from tasks.parse.text import words
+from tasks.parse import parse, scope
+from tasks.parse.text import _TOKEN, _levelled, cut, words
 
 SPACES = st.sampled_from(SPACE_NAMES).map(label_space)
 FINISHES = st.sampled_from(["stop", "length", "failed"])
@@ -95,6 +96,23 @@ def test_any_text_gives_a_consistent_result(reply: str, space: LabelSpace, finis
     assert parsed == parse(reply, space, finish)
     if finish == "failed":
         assert parsed == Parsed(status="failed")
+
+
+@given(TEXTS)
+@settings(max_examples=400, deadline=None)
+def test_words_that_the_scopes_pass_over_change_nothing(reply: str) -> None:
+    texts = cut(reply).texts
+    with mock.patch.object(scope, "_turns", return_value=frozenset(texts)):
+        every = scope.scopes(texts)
+    assert scope.scopes(texts) == every
+
+
+@given(TEXTS)
+@settings(max_examples=400, deadline=None)
+def test_a_word_stands_where_it_was_cut(reply: str) -> None:
+    found = cut(reply)
+    places = [match.span() for match in _TOKEN.finditer(_levelled(reply))]
+    assert [found.span(place, place + 1) for place in range(len(found.texts))] == places
 
 
 @given(TEXTS, SPACES)
