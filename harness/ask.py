@@ -14,6 +14,7 @@ from harness.overrides import Choices, of_models
 from harness.plan import first_of_each, identity, request_key
 from harness.records import Answers, Decoding, ImageRef, Parsed, Request, Response
 from harness.score import predict
+from prompts import PAPER
 from tasks.asks import offer
 from tasks.labels import label_space
 from tasks.registry import Question, questions_of
@@ -26,22 +27,21 @@ TINY_NOTE = "Miniature, trained on drawn toy faces: on a photograph its answer s
 def ask_about(
     model: str,
     images: Sequence[Path],
-    task: str,
+    questions: Sequence[Question],
     decoding: Decoding,
     options: EngineOptions,
     protocol: Choices | None = None,
     answers: Answers = "text",
 ) -> bool:
-    """Ask each question of the task about each photograph; return whether all were answered.
+    """Ask each question about each photograph; return whether all were answered.
 
     Raises:
-        UnknownNameError: no such model or task, or no such field of a model's protocol.
+        UnknownNameError: no such model, or no such field of a model's protocol.
         ImageError: a photograph that cannot be read; nothing is asked then.
     """
     console = Console()
     own = of_models(protocol or {}, [model], options.profile).get(model, {})
     chosen = spec(model).chosen(options.profile, own)
-    questions = _distinct(task)
     requests = [_request(image, asked, decoding, answers) for image in images for asked in questions]
     engine = open_engine(chosen, options)
     responses = {row.key: row for batch in answered(engine, model, requests, decoding) for row in batch}
@@ -53,9 +53,13 @@ def ask_about(
     return all(row.finish != "failed" for row in responses.values())
 
 
-def _distinct(task: str) -> list[Question]:
-    """The task's questions, each wording once: FairFace and UTKFace ask for the age in the same way."""
-    return first_of_each(questions_of([task]), lambda asked: asked.prompt)
+def distinct(task: str, variants: Sequence[str] = (PAPER,)) -> list[Question]:
+    """The task's questions, each wording once: FairFace and UTKFace ask for the age in the same way.
+
+    Raises:
+        UnknownNameError: no such task, or it has no such variant.
+    """
+    return first_of_each(questions_of([task], variants=variants), lambda asked: asked.prompt)
 
 
 def _request(path: Path, asked: Question, decoding: Decoding, answers: Answers) -> Request:

@@ -33,6 +33,7 @@ from harness.cli_words import (
     RunPath,
     Tasks,
     Timeout,
+    Wordings,
     settled,
     words,
 )
@@ -65,6 +66,7 @@ app.add_typer(data_app, name="data")
 def run(
     models: Models = "all",
     tasks: Tasks = "attr,agr,expr",
+    prompts: Wordings = "paper",
     profile: ProfileName = None,
     data: Data = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/PROFILE-HASH.")] = None,
@@ -105,7 +107,7 @@ def run(
     from harness.main_job import Options, main_job
 
     options = Options(
-        models=words(models), tasks=words(tasks), data=found.data, datasets=found.datasets, protocol=found.protocol,
+        models=words(models), tasks=words(tasks), prompts=words(prompts), data=found.data, datasets=found.datasets, protocol=found.protocol,
         out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, answers=answers,
         engine=found.engine_options(), retry_failed=retry_failed, dry_run=dry_run,
     )  # fmt: skip
@@ -124,6 +126,7 @@ def ask(
     profile: ProfileName = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 256,
     answers: AnswersName = "text",
+    prompts: Wordings = "paper",
     engine: EngineName = None,
     device: Device = None,
     dtype: Dtype = None,
@@ -134,11 +137,12 @@ def ask(
     found = settled(
         protocol=protocol, profile=profile, engine=engine, device=device, dtype=dtype, maps=maps
     ).settings  # fmt: skip
-    from harness.ask import ask_about
+    from harness.ask import ask_about, distinct
     from harness.records import Decoding
 
     decoding = Decoding(max_new_tokens=max_new_tokens)
-    if not ask_about(model, images, task, decoding, found.engine_options(), found.protocol, answers):
+    asked = distinct(task, words(prompts))
+    if not ask_about(model, images, asked, decoding, found.engine_options(), found.protocol, answers):
         raise typer.Exit(EXIT_FAILURES)
 
 

@@ -18,6 +18,10 @@ Models = Annotated[
     typer.Option(help="Names joined by commas, or 'all'. Also NAME@FOLDER, hf:REPO, FILE.py:Class, openai:MODEL@URL."),
 ]
 Tasks = Annotated[str, typer.Option(help="attr, agr, expr, or single questions such as fairface.age.")]
+Wordings = Annotated[
+    str,
+    typer.Option("--prompts", help="Wordings: paper, others that `tasks` lists, joined by commas, or all."),
+]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, such as runs/tiny-1a2b3c4d.")]
 
 # What follows is None where it is not given, and then harness.toml, the environment or the default decides.

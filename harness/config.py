@@ -11,10 +11,11 @@ from pydantic import Field
 from harness.errors import ConfigError, UnknownNameError
 from harness.overrides import Choices
 from harness.records import Answers, Decoding, Record
+from prompts import PAPER
 from tasks.datasets.options import DataOptions
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-_CHOICES = {"datasets", "policies", "answers"}
+_CHOICES = {"datasets", "policies", "answers", "prompts"}
 """What a user need not choose: written down where it differs from the default."""
 PROFILE_FILE = Path(__file__).with_name("profiles.toml")
 
@@ -33,6 +34,8 @@ class RunConfig(Record):
 
     profile: str
     tasks: tuple[str, ...]
+    prompts: tuple[str, ...] = (PAPER,)
+    """Variants of the prompts; like tasks, more of them may be added to a folder."""
     models: dict[str, str]
     """Name -> fingerprint of its checkpoint."""
     decoding: Decoding
@@ -54,8 +57,9 @@ class RunConfig(Record):
         return self.model_dump(mode="json", exclude={"models", "tasks", *_CHOICES}) | self._chosen()
 
     def default_folder(self) -> Path:
-        """runs/<profile>-<hash of the protocol, models and tasks>: the same command finds its folder again."""
+        """runs/<profile>-<hash of the protocol, models, tasks and prompts>: the same command finds its folder again."""
         chosen = self._chosen() | ({"policies": self.policies} if self.policies else {})
+        chosen |= {"prompts": self.prompts} if self.prompts != (PAPER,) else {}
         whole = self.model_dump_json(exclude=_CHOICES) + (json.dumps(chosen, sort_keys=True) if chosen else "")
         return Path("runs") / f"{self.profile}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 

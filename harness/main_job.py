@@ -31,6 +31,7 @@ from harness.runner import Outcome, Runner
 from harness.speeds import Stopwatch
 from harness.store import PAGE, RunFolder
 from harness.toys import RUN_SEED, toy_root
+from prompts import PAPER
 from reports.page import write as write_report
 from tasks.datasets import DataOptions, require
 from tasks.registry import Question, questions_of
@@ -41,6 +42,8 @@ class Options(Record):
 
     models: tuple[str, ...]
     tasks: tuple[str, ...]
+    prompts: tuple[str, ...] = (PAPER,)
+    """Variants of the prompts; "all" are those there are."""
     data: Path | None = None
     datasets: DataOptions = DataOptions()
     protocol: Choices = Field(default_factory=dict)
@@ -102,9 +105,12 @@ def settings(options: Options) -> RunConfig:
         UnknownNameError: a model, task or profile that does not exist.
         ConfigError: no model or task, or a profile without its data.
     """
-    questions_of(options.tasks)  # a misspelt task is met before any face is drawn
-    if not options.models or not options.tasks:
-        raise ConfigError("a run needs at least one model and one task: --models all --tasks attr,agr,expr.")
+    questions_of(options.tasks, variants=options.prompts)  # a misspelt name is met before any face is drawn
+    if not options.models or not options.tasks or not options.prompts:
+        raise ConfigError(
+            "a run needs at least one model, one task and one wording: --models all --tasks attr,agr,expr "
+            "--prompts paper."
+        )
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
@@ -115,6 +121,7 @@ def settings(options: Options) -> RunConfig:
     return RunConfig(
         profile=defaults.name,
         tasks=options.tasks,
+        prompts=options.prompts,
         models=models,
         decoding=_decoding(options, defaults.max_new_tokens),
         limit=limit,
@@ -150,7 +157,7 @@ def plan(config: RunConfig, console: Console) -> list[PlannedQuestion]:
     Raises:
         DataError: datasets are missing (one error names all of them), incomplete or hold an impossible value.
     """
-    questions = questions_of(config.tasks, config.datasets)
+    questions = questions_of(config.tasks, config.datasets, config.prompts)
     require(config.data_root, dict.fromkeys(one.dataset for one in questions), partial(_go_on, questions))
     planner = Planner(config.data_root, config.decoding, config.limit, config.seed, config.datasets, config.answers)
     planned = []

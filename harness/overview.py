@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+import prompts
 from harness.records import METRICS, Score
 from harness.terminal import terminal
 from tasks.labels import label_space
@@ -65,13 +66,24 @@ def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
 
 
 def show_tasks() -> None:
-    """Every question with its label space and words."""
+    """Every question with its label space and words, and the variants of the words."""
     table = Table("task", "question", "labels", "prompt", title="Tasks and questions")
     for task, questions in TASKS.items():
         for name in questions:
             asked = question(name)
             table.add_row(task, name, str(len(label_space(asked.space).labels)), asked.render().text)
     terminal().print(table)
+    terminal().print(_wordings())
+
+
+def _wordings() -> Table:
+    """Every template in all its words, labels left out."""
+    table = Table("template", "variant", "words", title="Wordings for --prompts, or `all` of them")
+    for template in dict.fromkeys(question(name).prompt for names in TASKS.values() for name in names):
+        for variant in prompts.variants(template):
+            shown = prompts.render(prompts.worded(template, variant), labels=("...",)).text
+            table.add_row(template if variant == prompts.PAPER else "", variant, escape(shown))
+    return table
 
 
 def show_scores(scores: Sequence[Score]) -> None:

@@ -1,4 +1,7 @@
-"""Questions as Jinja templates: prompts/<task>/<name>.j2. A missing value is an error, never an empty string."""
+"""Questions as Jinja templates: prompts/<task>/<name>.j2. A missing value is an error, never an empty string.
+
+prompts/<task>/<name>.<variant>.j2 asks the same thing in other words; the template without a variant has the paper's.
+"""
 
 import hashlib
 from functools import cache
@@ -10,6 +13,8 @@ from harness.errors import PromptError, UnknownNameError
 from harness.records import Prompt
 
 FOLDER = Path(__file__).parent
+PAPER = "paper"
+"""The variant that every template has: the words of the paper."""
 
 
 def render(template: str, question: str | None = None, **values: object) -> Prompt:
@@ -39,6 +44,17 @@ def render(template: str, question: str | None = None, **values: object) -> Prom
 def names() -> tuple[str, ...]:
     """All templates, such as "agr/age"."""
     return tuple(sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.glob("*/*.j2")))
+
+
+def worded(template: str, variant: str) -> str:
+    """The template that asks the same thing as another in the words of a variant: "agr/age.terse"."""
+    return template if variant == PAPER else f"{template}.{variant}"
+
+
+def variants(template: str) -> tuple[str, ...]:
+    """The wordings of a template: the paper's, then the others by name."""
+    others = (name.removeprefix(f"{template}.") for name in names() if name.startswith(f"{template}."))
+    return (PAPER, *others)
 
 
 def _source(template: str) -> str:

@@ -1,7 +1,8 @@
 """Evidence instead of free text: a question as asks, each settled by the first token of an answer.
 
 A question of one label is one ask, its labels behind letters: "A. angry\\nB. disgust\\n...". A question of K attributes
-is K asks, yes or no each. The prompts are prompts/choice/.
+is K asks, yes or no each. The prompts are prompts/choice/. A variant of a question has the words of its own template
+before the letters, and a template of its own for yes or no.
 """
 
 from string import ascii_uppercase
@@ -33,8 +34,9 @@ def offer(question: Question) -> Offer:
         options = tuple(zip(letters, space.display, strict=True))
         prompt = prompts.render(LETTER, question=question.prompt, options=options)
         return Offer(prompt=prompt, asks=(Ask(text=prompt.text, options=letters, labels=space.labels),))
-    named = [prompts.render(ATTRIBUTE, attribute=name).text for name in space.display]
+    template = prompts.worded(ATTRIBUTE, question.variant)
+    named = [prompts.render(template, attribute=name).text for name in space.display]
     asks = [
         Ask(text=text, options=YES_NO, labels=(label, None)) for text, label in zip(named, space.labels, strict=True)
     ]
-    return Offer(prompt=prompts.render(ATTRIBUTE, attribute=_ANY), asks=tuple(asks))
+    return Offer(prompt=prompts.render(template, attribute=_ANY), asks=tuple(asks))

@@ -19,8 +19,13 @@ from tasks.datasets.split import luck
 from tasks.labels import label_space
 
 
+VARIANT = "+"
+"""Stands between a question and the variant of its words, as in "expw+terse"."""
+ALL_VARIANTS = "all"
+
+
 class Question(Record):
-    """The finest unit of a run: one question asked about every face of one dataset."""
+    """The finest unit of a run: one question asked about every face of one dataset, in one wording."""
 
     name: str
     task: str
@@ -29,7 +34,9 @@ class Question(Record):
     space: str
     """The label space of the gold labels and of the answers."""
     prompt: str
-    """A template such as "agr/age"."""
+    """A template such as "agr/age", or "agr/age.terse" under a variant."""
+    variant: str = prompts.PAPER
+    """Whose words it is asked in; under others than the paper's it is a question of its own, with a name of its own."""
     choice: str = ""
     """The choice about the dataset that decides the label space."""
     spaces: dict[str, str] = Field(default_factory=dict)
@@ -40,6 +47,20 @@ class Question(Record):
         if not self.choice:
             return self
         return self.model_copy(update={"space": self.spaces[getattr(options.of(self.dataset), self.choice)]})
+
+    def worded(self, variant: str) -> "Question":
+        """A question under the paper's words, asked in other words: of the same samples, under another name.
+
+        Raises:
+            UnknownNameError: its template has no such variant.
+        """
+        if variant == self.variant:
+            return self
+        known = prompts.variants(self.prompt)
+        if variant not in known:
+            raise UnknownNameError.of(f"prompt variant of {self.name}", variant, known, _CURE)
+        own = {"name": f"{self.name}{VARIANT}{variant}", "prompt": prompts.worded(self.prompt, variant)}
+        return self.model_copy(update={**own, "variant": variant})
 
     def labels(self) -> tuple[str, ...]:
         """The labels as words to be put into a prompt."""
@@ -97,32 +118,47 @@ _CURE = "`python -m harness tasks`"
 
 
 def question(name: str) -> Question:
-    """Look up a question by name.
+    """Look up a question by name, such as "expw", or "expw+terse" under a variant.
 
     Raises:
         UnknownNameError: there is none of that name.
     """
-    if name not in QUESTIONS:
+    plain, _, variant = name.partition(VARIANT)
+    if plain not in QUESTIONS:
         raise UnknownNameError.of("question", name, QUESTIONS, _CURE)
-    return QUESTIONS[name]
+    return QUESTIONS[plain].worded(variant or prompts.PAPER)
 
 
-def questions_of(tasks: Sequence[str], options: DataOptions | None = None) -> tuple[Question, ...]:
+def questions_of(
+    tasks: Sequence[str], options: DataOptions | None = None, variants: Sequence[str] = (prompts.PAPER,)
+) -> tuple[Question, ...]:
     """The questions of these tasks, in the order given and without repeats; a single question may stand for a task.
 
+    The variants of a question follow one another, so that a planner reads their pictures once.
+
     Args:
-        tasks: names of tasks or questions.
+        tasks: names of tasks or questions; one with a variant, such as "expw+terse", is asked under that alone.
         options: the user's choices about the datasets, which decide some label spaces.
+        variants: of the prompts; "all" are those that a question's template has.
 
     Raises:
-        UnknownNameError: a name is neither a task nor a question.
+        UnknownNameError: a name is neither a task nor a question, or a question has no such variant.
     """
-    names: dict[str, None] = {}
+    found: dict[str, Question] = {}
     for task in tasks:
-        if task not in TASKS and task not in QUESTIONS:
+        if task not in TASKS and task.partition(VARIANT)[0] not in QUESTIONS:
             raise UnknownNameError.of("task", task, [*TASKS, *QUESTIONS], _CURE)
-        names |= dict.fromkeys(TASKS.get(task, (task,)))
-    return tuple(QUESTIONS[name].under(options or DataOptions()) for name in names)
+        for name in TASKS.get(task, (task,)):
+            found |= {one.name: one.under(options or DataOptions()) for one in _wordings(question(name), variants)}
+    return tuple(found.values())
+
+
+def _wordings(asked: Question, variants: Sequence[str]) -> list[Question]:
+    """A question in each of these wordings; one that was named with a variant has its own."""
+    if asked.variant != prompts.PAPER:
+        return [asked]
+    own = prompts.variants(asked.prompt)
+    return [asked.worded(name) for one in variants for name in (own if one == ALL_VARIANTS else (one,))]
 
 
 def samples(

@@ -4,6 +4,7 @@ import pytest
 
 import prompts
 from harness.errors import PromptError, UnknownNameError
+from tasks.labels import label_space
 from tasks.registry import QUESTIONS
 
 EXPRESSIONS = "angry, disgust, fear, happy, sad, surprise, neutral"
@@ -36,10 +37,45 @@ def test_words(name: str):
 VALUES = {"choice/letter": "question", "choice/yes-no": "attribute"}
 
 
-@pytest.mark.parametrize("template", [name for name in prompts.names() if name != "attr/describe"])
+@pytest.mark.parametrize("template", [name for name in prompts.names() if not name.startswith("attr/describe")])
 def test_a_missing_value_raises(template: str):
-    with pytest.raises(PromptError, match=VALUES.get(template, "labels")):
+    with pytest.raises(PromptError, match=VALUES.get(template.partition(".")[0], "labels")):
         prompts.render(template)
+
+
+TEMPLATES = sorted({asked.prompt for asked in QUESTIONS.values()})
+
+
+@pytest.mark.parametrize("template", [*TEMPLATES, "choice/yes-no"])
+def test_every_question_has_the_papers_words_and_three_others(template: str):
+    assert prompts.variants(template) == ("paper", "polite", "strict", "terse")
+    given = {"labels": ("one", "two"), "attribute": "a hat"}
+    texts = {prompts.render(prompts.worded(template, variant), **given).text for variant in prompts.variants(template)}
+    assert len(texts) == 4
+
+
+@pytest.mark.parametrize("template", [name for name in TEMPLATES if name != "attr/describe"])
+def test_every_wording_offers_the_same_labels_in_the_same_order(template: str):
+    labels = ("a first one", "a second", "and a third")
+    for variant in prompts.variants(template):
+        name = prompts.worded(template, variant)
+        assert prompts.render(name, labels=labels).text.count(", ".join(labels)) == 1
+        first, *rest = prompts.render(
+            "choice/letter", question=name, options=tuple(zip("ABC", labels))
+        ).text.splitlines()
+        assert rest == ["A. a first one", "B. a second", "C. and a third", "Answer with the letter of one of them."]
+        assert prompts.render(name, labels=labels).text.startswith(first)
+        assert not any(label in first for label in labels)
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_no_wording_says_more_than_the_papers_about_what_is_seen(template: str):
+    """A wording that names a label of its own would put it into the answer."""
+    named = {asked.space for asked in QUESTIONS.values() if asked.prompt == template}
+    for variant in prompts.variants(template):
+        text = prompts.render(prompts.worded(template, variant), labels=("...",)).text.casefold()
+        for space in map(label_space, named):
+            assert not [label for label in space.display if f" {label.casefold()} " in f" {text} "]
 
 
 def test_options_stand_where_the_labels_stood():

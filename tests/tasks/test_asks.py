@@ -12,9 +12,10 @@ ASKED = [QUESTIONS[name] for name in QUESTIONS] + [
     for question in QUESTIONS.values()
     for value in question.spaces
 ]
+ASKED += [one.worded(variant) for one in ASKED for variant in ("polite", "strict", "terse")]
 
 
-@pytest.mark.parametrize("question", ASKED, ids=lambda one: one.space)
+@pytest.mark.parametrize("question", ASKED, ids=lambda one: f"{one.space} {one.variant}")
 def test_each_label_is_an_option_of_one_ask(question):
     asked, space = offer(question), label_space(question.space)
     named = [label for ask in asked.asks for label in ask.labels if label is not None]
@@ -25,7 +26,7 @@ def test_each_label_is_an_option_of_one_ask(question):
         assert all(name in ask.text for name in shown)
 
 
-@pytest.mark.parametrize("question", ASKED, ids=lambda one: one.space)
+@pytest.mark.parametrize("question", ASKED, ids=lambda one: f"{one.space} {one.variant}")
 def test_words(question):
     asked, plain = offer(question), question.render().text
     if label_space(question.space).kind == "attributes":

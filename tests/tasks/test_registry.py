@@ -12,6 +12,7 @@ from tasks import datasets, registry
 from tasks.labels import SPACE_NAMES, label_space
 from tasks.parse import parse
 from tasks.registry import QUESTIONS, TASKS, question, questions_of, samples
+from tests.quirks import options
 
 
 @pytest.fixture
@@ -67,6 +68,39 @@ def test_misspelt_names():
 def test_questions_of_keeps_the_order_and_drops_repeats():
     names = [asked.name for asked in questions_of(["expr", "fairface.age", "raf-db", "expr"])]
     assert names == ["expw", "raf-db", "fairface.age"]
+
+
+def test_a_variant_is_a_question_of_its_own_about_the_same_samples(raf):
+    plain, other = questions_of(["raf-db"], variants=["paper", "terse"])
+    assert plain == question("raf-db")
+    assert other == question("raf-db+terse")
+    assert (other.name, other.variant, other.prompt) == ("raf-db+terse", "terse", "expr/expression.terse")
+    assert (other.space, other.dataset, other.task) == (plain.space, plain.dataset, plain.task)
+    assert other.render().text != plain.render().text
+    found = [[(one.id, one.gold) for one in samples(asked, raf, limit=8).samples] for asked in (plain, other)]
+    assert found[0] == found[1]
+
+
+def test_wordings_of_a_question_follow_one_another():
+    names = [asked.name for asked in questions_of(["expr", "maad+polite"], variants=["terse", "paper"])]
+    assert names == ["expw+terse", "expw", "raf-db+terse", "raf-db", "maad+polite"]
+    everything = questions_of(list(TASKS), variants=["all"])
+    assert len(everything) == 4 * len(QUESTIONS)
+    assert {asked.name for asked in everything if asked.variant == "paper"} == set(QUESTIONS)
+
+
+def test_a_variant_keeps_the_label_space_that_was_chosen():
+    (asked,) = questions_of(["raf-db"], options(raf_db={"classes": "compound"}), ["terse"])
+    assert asked.space == "raf-db.compound"
+
+
+def test_misspelt_variants():
+    with pytest.raises(UnknownNameError, match=r"prompt variant of expw 'ters'.*'terse'.*harness tasks"):
+        questions_of(["expr"], variants=["ters"])
+    with pytest.raises(UnknownNameError, match="Did you mean 'polite'"):
+        question("maad+polit")
+    with pytest.raises(UnknownNameError, match=r"task 'exp\+terse'"):
+        questions_of(["exp+terse"])
 
 
 def test_samples_have_the_gold_of_their_question(raf):
