@@ -55,8 +55,7 @@ def score(question: Question, model: str, samples: Sequence[Sample], predictions
     space = label_space(question.space)
     pairs = _pair(question, model, samples, predictions)
     scored = [pair for pair in pairs if pair[1].status != "failed"]
-    answered = np.array([is_answered(prediction, space) for _, prediction in scored], dtype=bool)
-    answers = _answers(space, scored, answered)
+    answers, answered = in_arrays(space, scored)
     return Score(
         model=model,
         question=question.name,
@@ -71,6 +70,16 @@ def score(question: Question, model: str, samples: Sequence[Sample], predictions
         **_attribute_rates(space, answers, scored),
         **_ranking(space, f"{model} on {question.name}", answers, scored),
     )
+
+
+def in_arrays(space: LabelSpace, scored: Sequence[Pair]) -> tuple[Answers, Bools]:
+    """Samples and what was said of them, none of it failed, as arrays; and which of them are answered.
+
+    Raises:
+        DataError: a gold label is not in the label space.
+    """
+    answered = np.array([is_answered(prediction, space) for _, prediction in scored], dtype=bool)
+    return _answers(space, scored, answered), answered
 
 
 def is_answered(prediction: Prediction, space: LabelSpace) -> bool:

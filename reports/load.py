@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, ValidationError
 from harness.errors import StoreError
 from harness.records import Case, Prediction, Record, Response, Score
 from harness.store import rows_file
+from prompts import PAPER
+from tasks.registry import VARIANT
 
 R = TypeVar("R", bound=Record)
 
@@ -32,6 +34,13 @@ class Question(Lenient):
     dataset: str = ""
     space: str = ""
     prompt: str = ""
+    variant: str = PAPER
+    """Whose words it is asked in."""
+
+    @property
+    def plain(self) -> str:
+        """The name of the question under the paper's words: what the variants of one question share."""
+        return self.name.removesuffix(f"{VARIANT}{self.variant}")
 
 
 class Manifest(Lenient):
@@ -85,6 +94,17 @@ class Run:
     def questions(self) -> list[Question]:
         """The questions task by task: the order of the page."""
         return [question for group in self.tasks().values() for question in group]
+
+    def main_questions(self) -> list[Question]:
+        """Each question once: under the paper's words, or where the run did not ask so, under the first it holds."""
+        return [variants[0] for variants in self.wordings().values()]
+
+    def wordings(self) -> dict[str, list[Question]]:
+        """Name of a question under the paper's words -> its variants in the run, the paper's first."""
+        found: dict[str, list[Question]] = {}
+        for question in self.questions():
+            found.setdefault(question.plain, []).append(question)
+        return {name: sorted(group, key=lambda one: one.variant != PAPER) for name, group in found.items()}
 
     def cases(self, question: str) -> list[Case]:
         """The samples of a question, in dataset order; none where the file is absent."""

@@ -1,7 +1,7 @@
 """The report: one HTML file that needs nothing else, and in which no answer can run or load anything."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from harness.records import METRICS
 from harness.store import PAGE
-from reports import figures, gallery, problems, ranking, seen, style, tables
+from prompts import PAPER
+from reports import figures, gallery, problems, ranking, seen, sensitivity_rows, style, tables
 from reports.load import Question, Run, read
 
 _CHOICE = "a choice between options, read from the probabilities of the first token"
@@ -66,14 +67,17 @@ def write(run_folder: Path, out: Path | None = None) -> Path:
 
 def render(run: Run) -> str:
     """The page as text: the same run gives the same bytes."""
-    places = {question.name: f"q{place}" for place, question in enumerate(run.questions())}
+    sections = {question.name: _section(run, question, f"q{n}") for n, question in enumerate(run.questions())}
+    main = {question.name for question in run.main_questions()}
     groups = {
-        task: [_section(run, question, places[question.name]) for question in questions]
+        task: [sections[question.name] for question in questions if question.name in main]
         for task, questions in run.tasks().items()
     }
+    paraphrased = [_paraphrased(run, block, sections) for block in sensitivity_rows.blocks(run)]
+    summary = _summary(run, sections.values())
     template = environment().get_template("page.html.j2")
     return template.render(
-        run=run, about=run.manifest, groups=groups, **_header(run), **_summary(run, groups), **own_assets()
+        run=run, about=run.manifest, groups=groups, sensitivity=paraphrased, **_header(run), **summary, **own_assets()
     )
 
 
@@ -88,10 +92,10 @@ def _header(run: Run) -> dict[str, Any]:
     }
 
 
-def _summary(run: Run, groups: Mapping[str, Sequence[Section]]) -> dict[str, Any]:
+def _summary(run: Run, sections: Iterable[Section]) -> dict[str, Any]:
     """What is said of the run as a whole; after the sections, for reading them collects the notices."""
     counted = tables.counts(run)
-    asked = [section.asked for group in groups.values() for section in group]
+    asked = [section.asked for section in sections]
     return {
         "problems": problems.find(run, asked),
         "seen": seen.table(run, asked),
@@ -130,11 +134,30 @@ def _section(run: Run, question: Question, anchor: str) -> Section:
     )
 
 
+def _paraphrased(run: Run, block: sensitivity_rows.Block, sections: Mapping[str, Section]) -> dict[str, Any]:
+    """A question under several wordings; the sections of those that the tasks do not show are folded away there."""
+    first, *others = (sections[asked.name] for asked in block.variants)
+    title = question_title(block.variants[0].model_copy(update={"name": block.plain, "variant": PAPER}))
+    drawn = sensitivity_rows.dots(block, run.models, title)
+    anchor = f"s{first.anchor}"
+    return {
+        "title": title,
+        "anchor": anchor,
+        "chart": chart(drawn, anchor, sensitivity_rows.dots_in_words(block, title)),
+        "variants": [asked.variant for asked in block.variants],
+        "words": [(asked.variant, sections[asked.name].prompt.get("text", "")) for asked in block.variants],
+        "lines": block.lines,
+        "units": block.units,
+        "others": others,
+    }
+
+
 def question_title(question: Question) -> str:
     """How a question is called on the page, such as "FairFace · age"."""
-    dataset = style.title("datasets", question.dataset) if question.dataset else question.name
-    _, _, part = question.name.partition(".")
-    return style.visible(f"{dataset} · {part}" if part and question.dataset else dataset)
+    dataset = style.title("datasets", question.dataset) if question.dataset else question.plain
+    _, _, part = question.plain.partition(".")
+    title = f"{dataset} · {part}" if part and question.dataset else dataset
+    return style.visible(title if question.variant == PAPER else f"{title} · {question.variant}")
 
 
 def _prompt(run: Run, question: Question) -> dict[str, str]:

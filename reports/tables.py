@@ -110,8 +110,8 @@ def scores_of(run: Run, question: str) -> dict[str, Score]:
 
 
 def overview(run: Run, metric: str = "accuracy") -> list[Row]:
-    """Models x questions in one metric, the best per question marked, the constant answers last."""
-    names = [question.name for question in run.questions()]
+    """Models x questions in one metric, the best per question marked, the constant answers last; no paraphrases."""
+    names = [question.name for question in run.main_questions()]
     best = {name: _best_texts(scores_of(run, name).values()) for name in names}
     colours = style.model_colours(run.models)
     rows = [

@@ -71,13 +71,18 @@ def bootstrap(answers: Answers, resamples: int = 1000, seed: int = 0) -> dict[st
     point = metrics(answers)
     if not point:
         return {}
-    statistic = _statistic(answers)
-    drawn = np.concatenate([statistic(counts) for counts in resampled(len(answers[0]), resamples, seed)], axis=1)
+    drawn = draws(answers, resamples, seed)
     return {name: interval(value, drawn[METRICS.index(name)]) for name, value in point.items()}
 
 
-def subset(answers: Answers, chosen: Bools) -> Answers:
-    """The answers to some of the samples."""
+def draws(answers: Answers, resamples: int = 1000, seed: int = 0) -> Floats:
+    """The metrics (4, B) over resampled samples; of as many samples the same seed draws the same, which pairs them."""
+    statistic = _statistic(answers)
+    return np.concatenate([statistic(counts) for counts in resampled(len(answers[0]), resamples, seed)], axis=1)
+
+
+def subset(answers: Answers, chosen: Bools | Ints) -> Answers:
+    """The answers to some of the samples, told by a mask or by their places."""
     if isinstance(answers, Labels):
         return answers._replace(gold=answers.gold[chosen], predicted=answers.predicted[chosen])
     return Attributes(*(column[chosen] for column in answers))

@@ -18,7 +18,6 @@ from tasks.datasets.options import DataOptions
 from tasks.datasets.split import luck
 from tasks.labels import label_space
 
-
 VARIANT = "+"
 """Stands between a question and the variant of its words, as in "expw+terse"."""
 ALL_VARIANTS = "all"

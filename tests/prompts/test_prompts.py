@@ -60,9 +60,8 @@ def test_every_wording_offers_the_same_labels_in_the_same_order(template: str):
     for variant in prompts.variants(template):
         name = prompts.worded(template, variant)
         assert prompts.render(name, labels=labels).text.count(", ".join(labels)) == 1
-        first, *rest = prompts.render(
-            "choice/letter", question=name, options=tuple(zip("ABC", labels))
-        ).text.splitlines()
+        options = tuple(zip("ABC", labels, strict=True))
+        first, *rest = prompts.render("choice/letter", question=name, options=options).text.splitlines()
         assert rest == ["A. a first one", "B. a second", "C. and a third", "Answer with the letter of one of them."]
         assert prompts.render(name, labels=labels).text.startswith(first)
         assert not any(label in first for label in labels)
