@@ -108,8 +108,9 @@ def run(
 
     options = Options(
         models=words(models), tasks=words(tasks), prompts=words(prompts), data=found.data, datasets=found.datasets,
-        protocol=found.protocol, out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, answers=answers,
-        engine=found.engine_options(), retry_failed=retry_failed, dry_run=dry_run,
+        protocol=found.protocol, out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens,
+        temperature=temperature, answers=answers, engine=found.engine_options(), retry_failed=retry_failed,
+        dry_run=dry_run,
     )  # fmt: skip
     if not main_job(options).complete:
         raise typer.Exit(EXIT_FAILURES)
