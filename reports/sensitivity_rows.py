@@ -93,11 +93,15 @@ def _estimate(found: Estimate, notes: tuple[str, ...] = ()) -> Cell:
 def signed(change: Estimate) -> str:
     """A difference of percents with its interval, such as "−3.1 [−5.0, −1.2]"."""
     sign = "+" if change.value > 0 else ""
-    return f"{sign}{style.percent(change.value)} [{_ends(change)}]".replace("-", "−")
+    return f"{sign}{_minus(change.value)} [{_ends(change)}]"
 
 
 def _ends(found: Estimate) -> str:
-    return f"{style.percent(found.low)}, {style.percent(found.high)}"
+    return f"{_minus(found.low)}, {_minus(found.high)}"
+
+
+def _minus(value: float) -> str:
+    return style.percent(value).replace("-", "−")
 
 
 def dots(block: Block, models: Sequence[str], name: str) -> "Figure":
