@@ -77,11 +77,11 @@ def show_tasks() -> None:
 
 
 def _wordings() -> Table:
-    """Every template in all its words, labels left out."""
+    """Every template in all its words."""
     table = Table("template", "variant", "words", title="Wordings for --prompts, or `all` of them")
     for template in dict.fromkeys(question(name).prompt for names in TASKS.values() for name in names):
         for variant in prompts.variants(template):
-            shown = prompts.render(prompts.worded(template, variant), labels=("...",)).text
+            shown = prompts.render(prompts.worded(template, variant), labels=("LABELS",)).text
             table.add_row(template if variant == prompts.PAPER else "", variant, escape(shown))
     return table
 

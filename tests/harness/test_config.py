@@ -33,6 +33,7 @@ def settings(**changed: object) -> RunConfig:
         {"seed": 3},
         {"data_root": Path("e")},
         {"policies": {"a": {"max_tiles": 1}}},
+        {"prompts": ("paper", "terse")},
     ],
 )
 def test_each_setting_has_its_own_folder(changed: dict[str, object]):
@@ -40,8 +41,9 @@ def test_each_setting_has_its_own_folder(changed: dict[str, object]):
     assert settings(**changed).default_folder() != settings().default_folder()
 
 
-def test_models_and_tasks_may_share_a_folder():
+def test_models_tasks_and_wordings_may_share_a_folder():
     assert settings(models={"b": "x"}, tasks=("expr",)).protocol() == settings().protocol()
+    assert settings(prompts=("all",)).protocol() == settings().protocol()
     assert settings(limit=5).protocol() != settings().protocol()
 
 
