@@ -173,6 +173,24 @@ def report(path: RunPath) -> None:
 
 
 @app.command(
+    epilog="Example:\n\npython -m harness export runs/tiny-1a2b3c4d\n\n"
+    "docs/results.md says what each column and field means. Pictures are not copied."
+)
+def export(
+    path: RunPath,
+    out: Annotated[Path | None, typer.Option(help="Where to; by default RUN/export.")] = None,
+) -> None:
+    """Write answers and scores as Parquet, which `datasets` and pandas read, and results.json."""
+    from harness.export import export as write
+    from harness.store import RunFolder
+
+    folder = RunFolder.existing(path)
+    with folder.lock():
+        done = write(folder, out)
+    typer.echo(f"{done.responses:,} rows of responses and {done.scores:,} of scores: {done.folder}")
+
+
+@app.command(
     epilog="Examples:\n\npython -m harness config\n\n"
     "FACE_HARNESS_PROFILE=paper python -m harness config --set datasets.expw.margin=0.1 --json"
 )

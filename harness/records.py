@@ -103,15 +103,17 @@ Answers = Literal["text", "choice"]
 """What is asked of a model: free text, or which of the options it holds to be true (tasks/asks.py)."""
 
 
-class Decoding(Record):
+class Decoding(Record, use_attribute_docstrings=True):
     """How every answer of a run is generated: one per run, never one per row."""
 
     max_new_tokens: int = Field(default=256, ge=1)
+    """Where a longer answer is cut off."""
     temperature: float = Field(default=0.0, ge=0.0)
     """0 is greedy decoding."""
     stop: tuple[str, ...] = ()
     """Extra strings that end an answer, beside the model's own stop tokens."""
     seed: int = 0
+    """Of sampling, where the temperature is above 0."""
 
 
 class Response(Record):
@@ -169,26 +171,33 @@ class Prediction(Parsed):
     """As in the response: then labels are read from the evidence, and not from text."""
 
 
-class Estimate(Record):
+class Estimate(Record, use_attribute_docstrings=True):
     """A number with its bootstrap interval (95 %)."""
 
     value: float
+    """Over all samples."""
     low: float
+    """Lower end of the interval."""
     high: float
+    """Its upper end."""
 
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 
 
-class Score(Record):
+class Score(Record, use_attribute_docstrings=True):
     """The scores of one model on one question."""
 
     model: str
+    """Who was asked."""
     question: str
+    """What was asked."""
     n: int
+    """Samples with a response, be it a failure."""
     scored: int
     """n less the failed ones: a failure is no answer, neither right nor wrong."""
     counts: dict[Status, int]
+    """Responses by status; the six sum to n."""
     metrics: dict[str, Estimate]
     """accuracy, precision, recall, f1 over all scored samples; what is not answered is wrong."""
     answered: dict[str, float]
@@ -196,6 +205,7 @@ class Score(Record):
     baseline: dict[str, float]
     """The same four for the constant answer: majority label, or all attributes negative."""
     baseline_name: str
+    """Which constant answer that is."""
     coverage: float | None = None
     """Fraction of (image, attribute) cells that are annotated and so scored."""
     contradiction_rate: float | None = None

@@ -6,6 +6,7 @@ RUN/responses/<model>/<question>.jsonl       Response rows: append-only, flushed
 RUN/predictions/<model>/<question>.jsonl     Prediction rows, derived
 RUN/scores.json                              Score rows, derived
 RUN/report/                                  derived
+RUN/export/                                  derived, where it was asked for
 RUN/derived.json                             what the derived files were made from
 """
 
@@ -104,7 +105,11 @@ class RunFolder:
 
     def read_cases(self, question: str) -> list[Case]:
         """The samples of a question in dataset order; empty before they are planned."""
-        return list(_read_rows(self._file("samples", question), Case))
+        return list(self.stream_cases(question))
+
+    def stream_cases(self, question: str) -> Iterator[Case]:
+        """The same, one at a time."""
+        return _read_rows(self._file("samples", question), Case)
 
     def append_responses(self, model: str, question: str, responses: Sequence[Response]) -> None:
         """Add rows and wait until they are on disk."""
@@ -123,6 +128,10 @@ class RunFolder:
     def write_predictions(self, model: str, question: str, predictions: Iterable[Prediction]) -> None:
         """Replace the predictions of a model on a question."""
         _write_rows(self._file("predictions", model, question), predictions)
+
+    def stream_predictions(self, model: str, question: str) -> Iterator[Prediction]:
+        """Those of the samples that have an answer, in dataset order, one at a time."""
+        return _read_rows(self._file("predictions", model, question), Prediction)
 
     def write_scores(self, scores: Sequence[Score]) -> None:
         """Replace all scores."""
