@@ -15,7 +15,7 @@ from harness.derived import up_to_date
 from harness.export import rows
 from harness.export.columns import RESPONSES, SCORES, schema
 from harness.export.parquet import write
-from harness.export.results import FILE, Results, results
+from harness.export.results import FILE, Results, collect
 from harness.rescore import rescore
 from harness.store import RunFolder, write_atomically
 
@@ -44,7 +44,7 @@ def export(folder: RunFolder, out: Path | None = None) -> Exported:
         rescore(folder)
     target = out or folder.path / DEFAULT
     target.mkdir(parents=True, exist_ok=True)
-    found = results(folder)
+    found = collect(folder)
     done = Exported(
         folder=target,
         responses=write(target / "responses.parquet", schema(RESPONSES), rows.responses(folder)),

@@ -95,10 +95,10 @@ class AskedQuestion(Documented):
 
 
 class Results(Documented):
-    """A run and its scores. A field may be added within a version; what a field means is never changed within one."""
+    """A run and its scores."""
 
     version: Literal[1] = 1
-    """Of this format."""
+    """Of this format: any change of the fields is a new one."""
     run: RunIdentity
     """Which run this is."""
     settings: Settings
@@ -115,7 +115,7 @@ class Results(Documented):
     """One for each model and question that has answers."""
 
 
-def results(folder: RunFolder) -> Results:
+def collect(folder: RunFolder) -> Results:
     """Put together what run.json and scores.json say."""
     run = folder.run()
     protocol = run.get("protocol", {})
