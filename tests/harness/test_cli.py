@@ -130,6 +130,18 @@ def test_a_run_records_what_was_chosen_about_the_datasets(finished: Path):
     assert "datasets None -> {'utkface': {'ages': 'fairface'}}" in other.stderr
 
 
+def test_export_without_torch(finished: Path, tmp_path: Path):
+    done = without_torch("export", finished, "--out", tmp_path)
+    assert done.stderr == ""
+    assert "30 rows of responses and 10 of scores" in done.stdout
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "responses.parquet",
+        "scores.parquet",
+        "results.json",
+        "README.md",
+    }
+
+
 def test_score_and_report_run_again_without_torch(finished: Path):
     before = (finished / "scores.json").read_text()
     (finished / "scores.json").unlink()
@@ -168,6 +180,8 @@ def test_light_commands_do_not_import_torch(words: list[str]):
     [
         (["run", "--models", "qwen25-vl"], "Did you mean 'qwen2.5-vl-7b'?"),
         (["run", "--tasks", "atr"], "Did you mean 'attr'?"),
+        (["run", "--prompts", "tersest"], "Did you mean 'terse'?"),
+        (["ask", "echo", "nowhere.jpg", "--prompts", "pape"], "Did you mean 'paper'?"),
         (["run", "--profile", "papr"], "Did you mean 'paper'?"),
         (["run", "--profile", "paper"], "docs/datasets.md"),
         (["run", "--models", ","], "at least one model"),
@@ -186,6 +200,7 @@ def test_light_commands_do_not_import_torch(words: list[str]):
         (["parse", "celebA40"], "Did you mean 'celeba'?"),
         (["score", "nowhere"], "is not a run folder"),
         (["report", "nowhere"], "is not a run folder"),
+        (["export", "nowhere"], "is not a run folder"),
         (["ask", "echo", "nowhere.jpg"], "does not exist"),
         (["ask", "llava"], "IMAGE"),
         (["correlate", "--data", ".", "--datasets", "celeba,mad"], "Did you mean 'maad'?"),
