@@ -58,7 +58,10 @@ def distinct(task: str, variants: Sequence[str] = (PAPER,)) -> list[Question]:
 
     Raises:
         UnknownNameError: no such task, or it has no such variant.
+        ConfigError: no variant.
     """
+    if not variants:
+        raise ConfigError("name at least one wording: --prompts paper.")
     return first_of_each(questions_of([task], variants=variants), lambda asked: asked.prompt)
 
 

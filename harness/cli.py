@@ -184,6 +184,7 @@ def export(
     from harness.export import export as write
     from harness.store import RunFolder
 
+    settled()  # the cache holds the digests of pictures
     folder = RunFolder.existing(path)
     with folder.lock():
         done = write(folder, out)

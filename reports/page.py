@@ -147,6 +147,7 @@ def _paraphrased(run: Run, block: sensitivity_rows.Block, sections: Mapping[str,
         "variants": [asked.variant for asked in block.variants],
         "words": [(asked.variant, sections[asked.name].prompt.get("text", "")) for asked in block.variants],
         "lines": block.lines,
+        "missing": block.missing,
         "units": block.units,
         "others": others,
     }

@@ -41,6 +41,8 @@ class Block:
     found: Mapping[str, Sensitivity]
     """Model -> what was measured; models that answered fewer than two variants are left out."""
     lines: tuple[Line, ...]
+    missing: tuple[str, ...]
+    """Models that cannot be compared yet."""
     constant: float | None
     """Accuracy of the constant answer."""
     units: str
@@ -61,6 +63,7 @@ def _block(run: Run, plain: str, variants: tuple[Question, ...]) -> Block:
         variants=variants,
         found=found,
         lines=tuple(_line(one, colours[model], names) for model, one in found.items()),
+        missing=tuple(model for model in run.models if model not in found),
         constant=first.baseline.get("accuracy") if first else None,
         units=next((one.units for one in found.values()), "images"),
     )

@@ -41,6 +41,11 @@ class Question(Record):
     spaces: dict[str, str] = Field(default_factory=dict)
     """Its value -> the label space."""
 
+    @property
+    def plain(self) -> str:
+        """Its name under the paper's words: what the variants of one question share."""
+        return self.name.removesuffix(f"{VARIANT}{self.variant}")
+
     def under(self, options: DataOptions) -> "Question":
         """The question with the label space that the user chose."""
         if not self.choice:

@@ -6,12 +6,12 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from harness.export.rows import questions_of
+from harness.export.rows import asked_in
 from harness.records import Answers, Decoding, Record, Score
 from harness.store import RunFolder
 from harness.versions import versions
 from tasks.labels import label_space
-from tasks.registry import VARIANT, Question
+from tasks.registry import Question
 
 FILE = "results.json"
 
@@ -131,7 +131,7 @@ def collect(folder: RunFolder) -> Results:
         versions=run.get("versions", {}),
         exported_with=versions(),
         models=tuple(_model(run, name) for name in run["models"]),
-        questions=tuple(_question(run, asked) for asked in questions_of(run)),
+        questions=tuple(_question(run, asked) for asked in asked_in(run)),
         scores=tuple(folder.read_scores()),
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def _question(run: Mapping[str, Any], asked: Question) -> AskedQuestion:
     prompt = run.get("prompts", {}).get(asked.name, {})
     return AskedQuestion(
         name=asked.name,
-        plain=asked.name.partition(VARIANT)[0],
+        plain=asked.plain,
         variant=asked.variant,
         task=asked.task,
         dataset=asked.dataset,

@@ -10,7 +10,7 @@ from harness.records import METRICS, Case, Prediction, Response, Score
 from harness.score import is_answered
 from harness.store import RunFolder, rows_file
 from tasks.labels import LabelSpace, label_space
-from tasks.registry import VARIANT, Question
+from tasks.registry import Question
 
 Row = dict[str, Any]
 
@@ -19,7 +19,7 @@ def responses(folder: RunFolder) -> Iterator[Row]:
     """The rows of every question, model by model, samples in dataset order; also of samples not asked yet."""
     run = folder.run()
     root = Path(run.get("data_root") or "")
-    for asked in questions_of(run):
+    for asked in asked_in(run):
         digests = [
             seen.digest if isinstance(seen, Seen) else None
             for seen in look(case.image for case in folder.stream_cases(asked.name))
@@ -32,7 +32,7 @@ def responses(folder: RunFolder) -> Iterator[Row]:
             )
 
 
-def questions_of(run: Mapping[str, Any]) -> list[Question]:
+def asked_in(run: Mapping[str, Any]) -> list[Question]:
     """The questions that run.json lists."""
     return [Question.model_validate(row) for row in run["questions"]]
 
@@ -54,7 +54,7 @@ def _identity(run: Mapping[str, Any], asked: Question) -> Row:
     return {
         "run": run.get("name", ""),
         "question": asked.name,
-        "plain_question": asked.name.partition(VARIANT)[0],
+        "plain_question": asked.plain,
         "variant": asked.variant,
         "task": asked.task,
         "dataset": asked.dataset,
@@ -127,7 +127,7 @@ def _right(said: Prediction, case: Case, space: LabelSpace) -> int:
 def scores(folder: RunFolder) -> Iterator[Row]:
     """The rows of scores.json, flat."""
     run = folder.run()
-    asked = {one.name: one for one in questions_of(run)}
+    asked = {one.name: one for one in asked_in(run)}
     for score in folder.read_scores():
         yield _identity(run, asked[score.question]) | {"model": score.model} | _numbers(score)
 

@@ -180,6 +180,7 @@ def test_light_commands_do_not_import_torch(words: list[str]):
     [
         (["run", "--models", "qwen25-vl"], "Did you mean 'qwen2.5-vl-7b'?"),
         (["run", "--tasks", "atr"], "Did you mean 'attr'?"),
+        (["ask", "echo", "nowhere.jpg", "--prompts", ","], "at least one wording"),
         (["run", "--prompts", "tersest"], "Did you mean 'terse'?"),
         (["ask", "echo", "nowhere.jpg", "--prompts", "pape"], "Did you mean 'paper'?"),
         (["run", "--profile", "papr"], "Did you mean 'paper'?"),

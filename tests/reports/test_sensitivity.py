@@ -174,6 +174,16 @@ def test_the_page_shows_wordings_apart_from_the_main_results(run: Run):
     assert page.render(read(run.folder)) == text
 
 
+def test_a_model_that_answered_one_wording_is_named(run: Run, tmp_path: Path):
+    folder = shutil.copytree(run.folder, tmp_path / "run")
+    for name in ("expw+terse", "expw+same"):
+        (folder / "predictions" / quoted(OTHER) / f"{quoted(name)}.jsonl").unlink()
+    found = read(folder)
+    block = sensitivity_rows.blocks(found)[1]
+    assert ([line.name for line in block.lines], block.missing) == ([MODEL], (OTHER,))
+    assert "no answers under two wordings yet" in page.render(found)
+
+
 def test_a_run_in_one_wording_has_no_such_section(tmp_path: Path):
     folder = make_run(tmp_path / "run", 8, models=MODELS[:1], questions=("expw",))
     assert 'id="sensitivity"' not in page.render(read(folder))
