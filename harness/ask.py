@@ -10,8 +10,8 @@ from harness.engines import EngineOptions, open_engine
 from harness.errors import ConfigError, ImageError
 from harness.images import digest, read
 from harness.overrides import Choices, of_models
-from harness.plan import first_of_each, request_key
-from harness.records import Decoding, ImageRef, Parsed, Request, Response
+from harness.plan import first_of_each
+from harness.records import Decoding, ImageRef, Parsed, Request, Response, request_key
 from tasks.labels import label_space
 from tasks.parse import parse
 from tasks.registry import Question, questions_of

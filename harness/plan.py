@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, overload
 
 from harness.digests import Seen, look
 from harness.errors import ImageError
-from harness.records import Case, Decoding, ImageRef, Prompt, Sample
+from harness.records import Case, Decoding, ImageRef, Prompt, Sample, request_key
 from tasks.datasets import DataOptions
 from tasks.datasets.base import Tally
 from tasks.registry import Question, samples
@@ -134,12 +134,6 @@ class Planner:
         """The key of a sample's request; unreadable images are told apart by their samples too."""
         pixels = picture.identity if picture.error is None else f"unreadable:{sample_id}:{picture.identity}"
         return request_key(pixels, prompt.text, self.decoding)
-
-
-def request_key(pixels: str, text: str, decoding: Decoding) -> str:
-    """The identity of a request: a hash of pixels, words and decoding, never of a path."""
-    parts = (pixels, text, decoding.model_dump_json())
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:

@@ -3,6 +3,7 @@
 tasks ─Sample▶ prompts ─Request▶ engine ─Response▶ store ▶ parse ─Prediction▶ score ─Score▶ reports
 """
 
+import hashlib
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -100,6 +101,12 @@ class Decoding(Record):
     stop: tuple[str, ...] = ()
     """Extra strings that end an answer, beside the model's own stop tokens."""
     seed: int = 0
+
+
+def request_key(pixels: str, text: str, decoding: Decoding) -> str:
+    """The identity of a request: a hash of pixels, words and decoding, never of a path."""
+    parts = (pixels, text, decoding.model_dump_json())
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Response(Record):
