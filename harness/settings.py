@@ -32,7 +32,7 @@ from harness import keys
 from harness.config import DTYPES, profiles
 from harness.engines import ENGINES, EndpointOptions, EngineOptions
 from harness.errors import ConfigError, UnknownNameError
-from harness.executors.options import EXECUTORS, ExecutorName, RayOptions
+from harness.executors.options import ExecutorName, RayOptions
 from harness.overrides import Choices, pair_of
 from harness.places import CACHE_VARIABLE, cache_folder, default_cache
 from tasks.datasets.options import DataOptions
@@ -237,7 +237,7 @@ def _check(layer: Layer) -> None:
         Settings(**keys.nested(layer.values))
     except ValidationError as error:
         raise _complaint(layer, error.errors()[0]) from error
-    for key, names in {"profile": tuple(profiles()), "engine": ENGINES, "dtype": DTYPES, "executor": EXECUTORS}.items():
+    for key, names in {"profile": tuple(profiles()), "engine": ENGINES, "dtype": DTYPES}.items():
         if layer.values.get(key, names[0]) not in names:
             unknown = UnknownNameError.of(key, layer.values[key], names, "`python -m harness run --help`")
             raise UnknownNameError(f"{layer.origins[key]}: {unknown}")

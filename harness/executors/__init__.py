@@ -47,7 +47,7 @@ def executor(
     """The executor of that name, for the time of a run.
 
     Args:
-        name: of `EXECUTORS`.
+        name: of the executor.
         ray: how a cluster is used, where it is.
         engine: how models are run.
         tell: shows a sentence to the user.

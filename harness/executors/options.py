@@ -1,13 +1,12 @@
 """Where a run's engines work, as far as a user may choose it."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 from pydantic import Field
 
 from harness.records import Record
 
 ExecutorName = Literal["local", "ray"]
-EXECUTORS: tuple[ExecutorName, ...] = get_args(ExecutorName)
 
 
 class RayOptions(Record):

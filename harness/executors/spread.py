@@ -2,8 +2,8 @@
 
 Whose fault a loss is: a process that dies on a node that lives has met something in the model or in a picture, and
 after `LOSSES` such deaths with the same requests the model is given up. A node that is lost is nobody's fault, however
-often. A node may be known as dead only some seconds after its processes are, so deaths are judged by the nodes that live
-when it matters, at the last of them.
+often. A node may be known as dead only some seconds after its processes are, so deaths are judged by the nodes that are
+alive when it matters, at the last of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -23,6 +23,7 @@ from tests.hub import fake_hub
 
 PAPER = EngineOptions(profile="paper", device="cuda")
 H100 = Device(kind="gpu", name="NVIDIA H100 80GB HBM3", memory_gb=79.0)
+CPU = Device(kind="cpu", name="CPU", memory_gb=64.0)
 SMALL = Device(kind="gpu", name="NVIDIA T4", memory_gb=15.0)
 QUESTIONS = [planned([case(number) for number in range(20)]), planned([case(number) for number in range(10)], "maad")]
 LLAVA = "llava-v1.5-7b"
@@ -77,7 +78,7 @@ def test_memory_is_parameters_by_their_width(folder: RunFolder):
     assert seen(folder).models[0].memory_gb == pytest.approx(7.1 * 2 + ALLOWANCE_GB)
     wide = PAPER.model_copy(update={"dtype": "float32"})
     assert seen(folder, options=wide).models[0].memory_gb == pytest.approx(7.1 * 4 + ALLOWANCE_GB)
-    assert seen(folder, device=Device(kind="cpu", name="CPU", memory_gb=64.0)).models[0].memory_gb == pytest.approx(7.1 * 4 + ALLOWANCE_GB)
+    assert seen(folder, device=CPU).models[0].memory_gb == pytest.approx(7.1 * 4 + ALLOWANCE_GB)
 
 
 def test_memory_of_a_folder_is_counted_in_it(folder: RunFolder):
@@ -93,7 +94,7 @@ def test_too_little_memory_is_a_warning_with_a_cure(folder: RunFolder):
     assert "phi" not in said
     assert "--device" in said
     assert "bfloat16" not in said
-    (said,) = seen(folder, options=PAPER.model_copy(update={"dtype": "float32"}, device=SMALL)).warnings
+    (said,) = seen(folder, options=PAPER.model_copy(update={"dtype": "float32"}), device=SMALL).warnings
     assert "--dtype bfloat16" in said
 
 
@@ -155,10 +156,10 @@ def test_time_is_measured_or_guessed_or_unknown(folder: RunFolder):
     measure(H100.name, "attr", 2.0)
     found = seen(folder).models[0].time
     assert (found.basis, found.seconds) == ("measured", pytest.approx(20 / 10 + 10 / 2))
-    found = seen(folder, device=Device(kind="cpu", name="CPU")).models[0].time
+    found = seen(folder, device=CPU).models[0].time
     assert (found.basis, found.seconds) == ("unknown", None)
     answer_all(folder)
-    assert seen(folder, device=Device(kind="cpu", name="CPU")).models[0].time.seconds == 0
+    assert seen(folder, device=CPU).models[0].time.seconds == 0
 
 
 def measure(device: str, task: str, rate: float) -> None:
@@ -187,7 +188,7 @@ def test_the_table_has_a_row_per_model_and_fits(folder: RunFolder, monkeypatch: 
 
 
 def test_the_tiny_profile_says_one_line(folder: RunFolder):
-    lines = shown(seen(folder, LLAVA, "nvila-8b", options=EngineOptions(, device=Device(kind="cpu", name="CPU", memory_gb=8.0))))
+    lines = shown(seen(folder, LLAVA, "nvila-8b", options=EngineOptions(), device=CPU))
     assert lines == ["2 models, 60 requests planned, 0 answered before, 60 to ask: time not measured yet"]
 
 
