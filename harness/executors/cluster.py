@@ -6,6 +6,7 @@ Imported only for `--executor ray`, with Ray's settings in the environment befor
 import logging
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ _STORE = 128 * 2**20
 """Bytes of a local Ray's shared memory: requests and responses are a few kilobytes."""
 _CARD = 0.01
 """Of a GPU, for the moment in which it is asked for its name and memory."""
+_KNOCK = 10.0
+"""Seconds in which a cluster must answer the door."""
 _SECONDS = 60.0
 """So long a node may take to say what card it has: all may be at work for others."""
 
@@ -144,6 +147,7 @@ def _start(address: str) -> None:
     except ModuleNotFoundError as error:
         raise ConfigError(f"--executor ray needs the package {error.name}: pip install -e .[ray]") from error
     try:
+        _knock(address)
         ray.init(address=address, **settings)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -151,6 +155,13 @@ def _start(address: str) -> None:
             f"there is no Ray cluster at {address} that can be joined: {reason} `ray status` on its head shows whether "
             "it is up; without --address a Ray is started on this machine."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Ray tries for minutes where nobody listens; a look takes seconds. Raises OSError."""
+    host, separator, port = address.rpartition(":")
+    if separator and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
 
 
 def _own_network() -> dict[str, str]:

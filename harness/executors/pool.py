@@ -103,7 +103,7 @@ class Pool:
             raise  # a bug of ours or of an engine, with the traceback that it had over there
         except RayError:  # the many ways in which Ray says that a process or its node is gone
             self._end(number)
-            return Lost(number, hand.node, hand.state == "loading")
+            return Lost(number, hand.node, hand.address, hand.state == "loading")
         return self._read(number, item)
 
     def _read(self, number: int, item: Any) -> Event | None:

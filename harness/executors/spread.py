@@ -43,6 +43,8 @@ class Lost(NamedTuple):
     worker: int
     node: str
     """Its id; empty where the worker died before it was anywhere."""
+    address: str
+    """Of the node, for the user."""
     loading: bool
     """Whether it had not loaded the model yet."""
 
@@ -159,8 +161,8 @@ class SpreadEngine:
     def _lose(self, event: Lost, ledger: Ledger) -> None:
         """Enter a loss in the books, see whose fault it is, and let another worker come."""
         chunk = ledger.lost(event.worker, event.node)
-        what = "a process" if self.crew.alive(event.node) else "a node"
-        self._tell(f"{self.name}: {what} was lost with {len(chunk.requests)} requests unanswered; others take over.")
+        where = f"on {event.address} " if event.address else ""
+        self._tell(f"{self.name}: a copy {where}was lost with {len(chunk.requests)} requests, which are asked again.")
         if event.loading:
             self._stillborn.append(event.node)
             self._judge(self._stillborn, "loading the model")

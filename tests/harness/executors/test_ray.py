@@ -16,15 +16,16 @@ import pytest
 from rich.console import Console
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-from ray.cluster_utils import Cluster  # noqa: E402 - it reads the variable
+from ray.cluster_utils import Cluster
 
-from harness.engines import EngineOptions  # noqa: E402
-from harness.errors import ConfigError  # noqa: E402
-from harness.executors.options import RayOptions  # noqa: E402
-from harness.main_job import Options, main_job  # noqa: E402
-from harness.runner import Outcome  # noqa: E402
-from harness.store import RunFolder  # noqa: E402
-from tasks.toy import write_toy  # noqa: E402
+from harness.engines import EngineOptions
+from harness.errors import ConfigError
+from harness.executors.options import RayOptions
+from harness.main_job import Options, main_job
+from harness.records import Response
+from harness.runner import Outcome
+from harness.store import RunFolder, rows_file
+from tasks.toy import write_toy
 
 ROOT = Path(__file__).parents[3]
 ADAPTERS = ROOT / "tests" / "ray_adapters.py"
@@ -79,10 +80,8 @@ def slow(diary: Path, kind: str = "Slow") -> str:
 
 def stored(folder: RunFolder, model: str) -> list[tuple[str, str]]:
     """Key and text of every row on disk, sorted; a key that is there twice stands here twice."""
-    (file,) = [one for one in (folder.path / "responses").rglob("*.jsonl") if folder._file("responses", model, QUESTION) == one]
-    from harness.records import Response
-
-    rows = map(Response.model_validate_json, file.read_text().splitlines())
+    lines = (folder.path / rows_file("responses", model, QUESTION)).read_text().splitlines()
+    rows = map(Response.model_validate_json, lines)
     return sorted((row.key, row.text) for row in rows)
 
 
@@ -119,7 +118,7 @@ class Accident(threading.Thread):
 def expected(data: Path, out: Path, diary: Path) -> list[tuple[str, str]]:
     outcome, folder, _ = run(None, data, out, slow(diary))
     assert outcome.complete
-    return [(key, text) for key, text in stored(folder, slow(diary))]
+    return stored(folder, slow(diary))
 
 
 def test_a_process_that_is_killed_costs_its_batch_alone(cluster: Cluster, data: Path, tmp_path: Path, diary: Path):
@@ -154,7 +153,9 @@ def test_a_node_that_is_lost_costs_nothing_but_time(cluster: Cluster, data: Path
     assert stored(folder, slow(diary)) == expected(data, tmp_path / "local", diary)
 
 
-def test_models_that_break_are_sentences_and_the_others_go_on(cluster: Cluster, data: Path, tmp_path: Path, diary: Path):
+def test_models_that_break_are_sentences_and_the_others_go_on(
+    cluster: Cluster, data: Path, tmp_path: Path, diary: Path
+):
     names = {kind: slow(diary, kind) for kind in ("Absent", "Broke", "Crashing")}
     outcome, folder, said = run(cluster, data, tmp_path / "run", *names.values(), "echo", limit=20)
     assert outcome.broken_models[names["Absent"]] == "there are no weights here"

@@ -13,7 +13,9 @@ from harness.records import Decoding, ImageRef, Request, Response
 
 
 def asked(count: int) -> list[Request]:
-    return [Request(key=f"k{n}", sample_id=f"{n}.jpg", image=ImageRef(path=f"{n}.jpg"), text="Who?") for n in range(count)]
+    return [
+        Request(key=f"k{n}", sample_id=f"{n}.jpg", image=ImageRef(path=f"{n}.jpg"), text="Who?") for n in range(count)
+    ]
 
 
 def row(request: Request) -> Response:
