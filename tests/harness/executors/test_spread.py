@@ -82,7 +82,7 @@ class Crew:
         node = f"node of {worker}"
         if not self.guilty:
             self.dead.add(node)
-        return Lost(worker, node, loading)
+        return Lost(worker, node, "10.0.0.1", loading)
 
     def alive(self, node: str) -> bool:
         return node not in self.dead
@@ -125,14 +125,14 @@ def test_whatever_nodes_are_lost_every_request_is_answered_once(data, count: int
 def test_processes_that_die_end_the_model_and_no_answer_comes_twice(data, count: int, workers: int, losses: int):
     crew = Crew(drawn(data), losses, guilty=True)
     found: list[str] = []
+    ended = False
     try:
         keys(engine(crew, workers), asked(count), found)
-    except AdapterError as error:
-        assert "died 3 times" in str(error)
-        assert losses >= LOSSES
-        assert len(found) == len(set(found))
-    else:
-        assert sorted(found) == sorted(request.key for request in asked(count))
+    except AdapterError:
+        ended = True
+    assert not ended or losses >= LOSSES
+    assert ended or len(found) == count
+    assert len(found) == len(set(found))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -207,7 +207,7 @@ def test_coming_up_in_between_is_forgiven():
 def test_the_same_requests_three_times_name_the_first_sample():
     crew = Scripted("up", "works", "dies", "up", "works", "dies", "up", "dies")
     found: list[str] = []
-    with pytest.raises(AdapterError, match="the same 6 requests, that of 2.jpg first"):
+    with pytest.raises(AdapterError, match=r"the same 6 requests, that of 2\.jpg first"):
         keys(engine(crew, 1), asked(8), found)
     assert found == ["k0", "k1"]
 
