@@ -14,7 +14,7 @@ from harness.records import Decoding, Request, Response
 
 
 class Slow:
-    """Answers with the words of a request's key, two at a time, a twentieth of a second each."""
+    """Answers with the words of a request's key, two at a time, a tenth of a second each."""
 
     def __init__(self, source: str = "", device: str = "", dtype: str = "", protocol: object = None) -> None:
         self.diary = Path(source)
@@ -27,7 +27,7 @@ class Slow:
         for start in range(0, len(requests), 2):
             part = requests[start : start + 2]
             self.note(part)
-            time.sleep(0.1)
+            time.sleep(0.2)
             yield [Response(key=r.key, sample_id=r.sample_id, text=f"happy {r.key}", finish="stop") for r in part]
 
     def note(self, part: Sequence[Request]) -> None:

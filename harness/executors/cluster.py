@@ -21,7 +21,7 @@ from harness.executors.ledger import SMALLEST
 from harness.executors.nodes import Node, Share, device_of_cluster, share_on_cpus, share_on_gpus
 from harness.executors.options import RayOptions
 from harness.executors.spread import SpreadEngine
-from harness.executors.worker import Order
+from harness.executors.worker import Order, code
 from harness.memory import weights_gb
 from harness.versions import versions
 
@@ -58,6 +58,7 @@ class RayExecutor:
         self._nodes: list[Node] = []
         self._open: SpreadEngine | None = None
         self._gpus = False
+        self._code = code()
 
     def __enter__(self) -> "RayExecutor":
         if self._wanted not in ("auto", "cpu", "cuda"):
@@ -122,6 +123,7 @@ class RayExecutor:
             environment={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             fingerprint=fingerprint(spec.source(options.profile)),
             versions=versions(),
+            code=self._code,
         )
 
     def _close(self) -> None:

@@ -3,6 +3,7 @@
 Known errors go back as values: Ray would log an exception with its traceback, and the driver needs the sentence alone.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from harness.errors import AdapterError, HarnessError, ImageError
 from harness.records import Decoding, Record, Request, Response, request_key
 from harness.versions import versions
 
-_MAY_DIFFER = ("machine",)
+_MAY_DIFFER = ("machine", "git")  # `code` is finer: a commit changes with every word of documentation
 
 
 class Order(Record):
@@ -30,6 +31,8 @@ class Order(Record):
     fingerprint: str
     """Of the checkpoint."""
     versions: dict[str, str]
+    code: str
+    """A hash of the harness's own modules, see `code`."""
 
 
 class Arrived(Record):
@@ -55,6 +58,15 @@ class Complaint(Record):
     def of(cls, error: HarnessError) -> "Complaint":
         """What goes back of an error."""
         return cls(kind=type(error), sentence=str(error))
+
+
+def code() -> str:
+    """A hash of the modules that answer requests: of harness, adapters and faceinsight."""
+    root = Path(images.__file__).parents[1]
+    files = sorted(
+        file for package in ("harness", "adapters", "faceinsight") for file in (root / package).rglob("*.py")
+    )
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 class Worker:
@@ -102,6 +114,11 @@ class Worker:
         if other:
             words = ", ".join(f"{name} {here.get(name, 'none')} instead of {order.versions[name]}" for name in other)
             raise AdapterError(f"node {self._address} has {words}: install the same environment on every node")
+        if code() != order.code:
+            raise AdapterError(
+                f"node {self._address} has other code of the harness than the command had when it started: use the same "
+                "checkout on every node, and start the command again after a change"
+            )
         source = order.spec.source(order.options.profile)
         if fingerprint(source) != order.fingerprint:
             raise AdapterError(
