@@ -151,11 +151,12 @@ def _start(address: str) -> None:
     try:
         _knock(address)
         ray.init(address=address, **settings)
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except (ray.exceptions.RayError, ValueError, RuntimeError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigError(
             f"there is no Ray cluster at {address} that can be joined: {reason} `ray status` on its head shows whether "
-            "it is up; without --address a Ray is started on this machine."
+            "it is up. A cluster with a token wants RAY_AUTH_MODE=token here too; without --address a Ray is started "
+            "on this machine."
         ) from error
 
 

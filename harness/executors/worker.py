@@ -116,7 +116,7 @@ class Worker:
             raise AdapterError(f"node {self._address} has {words}: install the same environment on every node")
         if code() != order.code:
             raise AdapterError(
-                f"node {self._address} has other code of the harness than the command had when it started: use the same "
+                f"node {self._address} has other code of the harness than the command when it started: use the same "
                 "checkout on every node, and start the command again after a change"
             )
         source = order.spec.source(order.options.profile)

@@ -162,6 +162,13 @@ def test_time_is_measured_or_guessed_or_unknown(folder: RunFolder):
     assert seen(folder, device=CPU).models[0].time.seconds == 0
 
 
+def test_many_cards_share_the_work(folder: RunFolder):
+    alone = seen(folder).models[0].time.seconds
+    eight = seen(folder, device=H100.model_copy(update={"cards": 8})).models[0].time.seconds
+    assert alone
+    assert eight == pytest.approx(alone / 8)
+
+
 def measure(device: str, task: str, rate: float) -> None:
     note_speeds([Speed(model=LLAVA, profile="paper", task=task, device=device, requests=100, seconds=100 / rate)])
 
