@@ -8,12 +8,12 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from adapters.registry import ModelSpec
-from harness.checkpoints import fingerprint
+from harness.checkpoints import GB, fingerprint
 from harness.devices import Device, device_of
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.errors import ConfigError
@@ -68,11 +68,11 @@ class RayExecutor:
             )
         address = self._options.address or os.environ.get("RAY_ADDRESS") or "local"
         _start(address)
-        self._nodes = _nodes(gpus=self._wanted != "cpu")
-        self._gpus = self._wanted != "cpu" and any(node.gpus >= 1 for node in self._nodes)
-        if self._wanted == "cuda" and not self._gpus:
+        try:
+            self._look_around(address)
+        except BaseException:
             self.__exit__()
-            raise ConfigError(f"the Ray cluster at {address} has no GPU: --device auto takes what is there.")
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -108,6 +108,13 @@ class RayExecutor:
             raise
         return self._open
 
+    def _look_around(self, address: str) -> None:
+        nodes = _nodes()
+        self._gpus = self._wanted != "cpu" and any(node.gpus >= 1 for node in nodes)
+        self._nodes = _with_cards(nodes) if self._gpus else nodes
+        if self._wanted == "cuda" and not self._gpus:
+            raise ConfigError(f"the Ray cluster at {address} has no GPU: --device auto takes what is there.")
+
     def _share(self, spec: ModelSpec, options: EngineOptions) -> Share:
         weights = weights_gb(spec, options, self.device)
         if self._gpus:
@@ -139,9 +146,8 @@ def _start(address: str) -> None:
             f"{address} is Ray Client, which cannot stream: start the command on a machine of the cluster, with "
             "--address auto, or with the HOST:PORT that `ray start` has printed."
         )
-    settings: dict[str, Any] = {"log_to_driver": False, "configure_logging": True, "logging_level": logging.ERROR}
+    settings: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address == "local":
         settings |= {"include_dashboard": False, "object_store_memory": _STORE, **_own_network()}
     try:
@@ -179,36 +185,48 @@ def _own_network() -> dict[str, str]:
     return {"_node_ip_address": "127.0.0.2"} if sys.platform == "linux" else {}
 
 
-def _nodes(gpus: bool) -> list[Node]:
-    """The nodes that are alive, with their cards if these matter."""
+def _nodes() -> list[Node]:
+    """The nodes that are alive, without their cards."""
     import ray
 
-    found = []
-    for one in ray.nodes():
-        if one["Alive"]:
-            has = one["Resources"]
-            found.append(
-                Node(
-                    id=one["NodeID"],
-                    address=one["NodeManagerAddress"],
-                    cpus=has.get("CPU", 0.0),
-                    gpus=has.get("GPU", 0.0),
-                    memory_gb=has.get("memory", 0.0) / 1e9,
-                )
-            )
-    return [node.model_copy(update={"card": _card(node)}) if gpus and node.gpus >= 1 else node for node in found]
+    return [
+        Node(
+            id=one["NodeID"],
+            address=one["NodeManagerAddress"],
+            cpus=one["Resources"].get("CPU", 0.0),
+            gpus=one["Resources"].get("GPU", 0.0),
+            memory_gb=one["Resources"].get("memory", 0.0) / GB,
+        )
+        for one in ray.nodes()
+        if one["Alive"]
+    ]
 
 
-def _card(node: Node) -> Device | None:
-    """The name and free memory of a node's first free card; None where it could not be asked."""
+def _with_cards(nodes: Sequence[Node]) -> list[Node]:
+    """Each node with the name and free memory of its first free card, where it can be asked; all at once."""
     import ray
-    from ray.exceptions import RayError
+
+    asked = {node.id: _ask_card(node) for node in nodes if node.gpus >= 1}
+    ray.wait(list(asked.values()), num_returns=len(asked), timeout=_SECONDS)
+    return [node.model_copy(update={"card": _card(asked[node.id])}) if node.id in asked else node for node in nodes]
+
+
+def _ask_card(node: Node) -> Any:
+    import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     there = NodeAffinitySchedulingStrategy(node_id=node.id, soft=False)
-    asked = ray.remote(device_of).options(num_cpus=0, num_gpus=_CARD, scheduling_strategy=there, max_retries=0)
+    task = ray.remote(device_of).options(num_cpus=0, num_gpus=_CARD, scheduling_strategy=there, max_retries=0)
+    return task.remote("cuda")
+
+
+def _card(answer: Any) -> Device | None:
+    import ray
+    from ray.exceptions import RayError
+
     try:
-        device: Device = ray.get(asked.remote("cuda"), timeout=_SECONDS)
-    except RayError:  # gone, or busy
+        device: Device = ray.get(answer, timeout=0)
+    except RayError:  # the node is gone, or busy
+        ray.cancel(answer)
         return None
     return device if device.kind == "gpu" else None

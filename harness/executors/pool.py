@@ -10,7 +10,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from harness.errors import AdapterError
 from harness.executors.nodes import Share
-from harness.executors.spread import Answers, Done, Event, Lost, Ready
+from harness.executors.spread import Answers, Done, Event, Failed, Lost, Ready
 from harness.executors.worker import Arrived, Complaint, Opened, Order, Worker
 from harness.records import Decoding, Request
 
@@ -110,26 +110,26 @@ class Pool:
         hand = self._hands[number]
         match item:
             case Complaint():
-                raise item.kind(item.sentence)
+                return Failed(number, item.kind(item.sentence))
             case Arrived():
                 hand.node, hand.address = item.node, item.address
                 return None
             case Opened():
-                self._compare(hand, item.identity)
                 hand.state = "idle"
+                if other := self._differences(hand, item.identity):
+                    return Failed(number, AdapterError(other))
                 return Ready(number, item.identity)
         return Answers(number, item)
 
-    def _compare(self, hand: _Hand, identity: dict[str, object]) -> None:
-        """Two nodes may have two revisions of a repository in their caches."""
+    def _differences(self, hand: _Hand, identity: dict[str, object]) -> str:
+        """From what the first has loaded, or nothing: two nodes may have two revisions of a repository."""
         self._first = self._first or (hand.address, identity)
         address, first = self._first
         other = [name for name in {**first, **identity} if first.get(name) != identity.get(name)]
-        if other:
-            words = "; ".join(f"{name}: {first.get(name)} and {identity.get(name)}" for name in other)
-            raise AdapterError(
-                f"nodes {address} and {hand.address} have loaded different things ({words}): their answers do not mix"
-            )
+        words = "; ".join(f"{name}: {first.get(name)} and {identity.get(name)}" for name in other)
+        return words and (
+            f"nodes {address} and {hand.address} have loaded different things ({words}): their answers do not mix"
+        )
 
     def _reassure(self) -> None:
         if not self._patient and all(hand.state == "loading" and not hand.node for hand in self._hands.values()):

@@ -9,7 +9,7 @@ alive when it matters, at the last of them.
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from harness.errors import AdapterError
+from harness.errors import AdapterError, HarnessError
 from harness.executors.ledger import SMALLEST, Ledger
 from harness.records import Decoding, Request, Response
 
@@ -49,7 +49,14 @@ class Lost(NamedTuple):
     """Whether it had not loaded the model yet."""
 
 
-Event = Ready | Answers | Done | Lost
+class Failed(NamedTuple):
+    """A worker has met a known error."""
+
+    worker: int
+    error: HarnessError
+
+
+Event = Ready | Answers | Done | Lost | Failed
 
 
 class Crew(Protocol):
@@ -65,11 +72,7 @@ class Crew(Protocol):
         """Let an idle worker answer these."""
 
     def wait(self) -> Sequence[Event]:
-        """What happened since, in order; waits until something does.
-
-        Raises:
-            HarnessError: a known error that a worker met, as it would be raised here.
-        """
+        """What happened since, one event of each at most; waits until something does."""
 
     def alive(self, node: str) -> bool:
         """Whether a node is part of the cluster; an unknown one counts as alive."""
@@ -119,7 +122,7 @@ class SpreadEngine:
         try:
             while not ledger.closed:
                 self._hand_out(ledger, decoding)
-                for event in self.crew.wait():
+                for event in self._events():
                     if rows := self._heed(event, ledger):
                         yield rows
         finally:  # whoever is still at work does so for nobody
@@ -133,11 +136,15 @@ class SpreadEngine:
         """What the first worker says of itself once it has loaded the model."""
         nothing = Ledger([])
         while True:
-            events = self.crew.wait()
+            events = self._events()
             for event in events:
                 self._heed(event, nothing)
             if up := [event.identity for event in events if isinstance(event, Ready)]:
                 return up[0]
+
+    def _events(self) -> list[Event]:
+        """What happened, with all that may end the question last: what is answered is stored before."""
+        return sorted(self.crew.wait(), key=lambda event: isinstance(event, Lost | Failed))
 
     def _hand_out(self, ledger: Ledger, decoding: Decoding) -> None:
         self.crew.want(min(self.workers, -(-ledger.open // SMALLEST)))
@@ -156,6 +163,8 @@ class SpreadEngine:
                 ledger.finished(worker)
             case Lost():
                 self._lose(event, ledger)
+            case Failed():
+                raise event.error
         return []
 
     def _lose(self, event: Lost, ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.errors import AdapterError, BudgetError
 from harness.executors.ledger import SMALLEST, Ledger
-from harness.executors.spread import LOSSES, Answers, Done, Event, Lost, Ready, SpreadEngine
+from harness.executors.spread import LOSSES, Answers, Done, Event, Failed, Lost, Ready, SpreadEngine
 from harness.records import Decoding, ImageRef, Request, Response
 
 
@@ -188,7 +188,9 @@ class Scripted(Crew):
             case "dies":
                 return [self.lose(min(self.loading | set(self.busy)))]
             case "budget":
-                raise BudgetError("enough")
+                return [Failed(0, BudgetError("enough"))]
+            case "budget and an answer":
+                return [Failed(0, BudgetError("enough")), *super().wait()]
         return super().wait()
 
 
@@ -227,6 +229,13 @@ def test_a_known_error_ends_the_question_and_lets_the_workers_go():
         keys(engine(crew, 1), asked(8), found)
     assert len(found) == 1
     assert not crew.busy
+
+
+def test_what_is_answered_beside_an_error_is_kept():
+    found: list[str] = []
+    with pytest.raises(BudgetError):
+        keys(engine(Scripted("up", "budget and an answer"), 1), asked(8), found)
+    assert len(found) == 1
 
 
 def test_a_question_that_is_left_early_lets_the_workers_go():
