@@ -72,9 +72,8 @@ class Pool:
         if not ready:
             self._reassure()
             return []
-        ready, _ = ray.wait(
-            list(streams), num_returns=len(streams), timeout=0
-        )  # else the first in the list starve others
+        # All that is there, for ray.wait takes the first of the list, and they would starve the others.
+        ready, _ = ray.wait(list(streams), num_returns=len(streams), timeout=0)
         return [event for stream in ready if (event := self._next(streams[stream])) is not None]
 
     def alive(self, node: str) -> bool:
