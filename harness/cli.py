@@ -14,6 +14,7 @@ from harness.cli_data import data_app
 from harness.cli_faceinsight import app as faceinsight_app
 from harness.cli_words import (
     EXIT_FAILURES,
+    Address,
     AnswersName,
     ApiKeyEnv,
     Chosen,
@@ -22,6 +23,7 @@ from harness.cli_words import (
     Device,
     Dtype,
     EngineName,
+    Executor,
     Maps,
     MaxCost,
     MaxRequests,
@@ -31,6 +33,7 @@ from harness.cli_words import (
     PriceOut,
     ProfileName,
     RunPath,
+    Shards,
     Tasks,
     Timeout,
     settled,
@@ -79,6 +82,9 @@ def run(
     engine: EngineName = None,
     device: Device = None,
     dtype: Dtype = None,
+    executor: Executor = None,
+    address: Address = None,
+    shards: Shards = None,
     maps: Maps = None,
     concurrency: Concurrency = None,
     timeout: Timeout = None,
@@ -100,14 +106,15 @@ def run(
     }  # fmt: skip
     found = settled(
         pairs, protocol, data=data, profile=profile, engine=engine, device=device, dtype=dtype, batch_size=batch_size,
-        maps=maps, **endpoint,
+        executor=executor, maps=maps, **{"ray.address": address, "ray.shards": shards}, **endpoint,
     ).settings  # fmt: skip
     from harness.main_job import Options, main_job
 
     options = Options(
         models=words(models), tasks=words(tasks), data=found.data, datasets=found.datasets, protocol=found.protocol,
         out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, answers=answers,
-        engine=found.engine_options(), retry_failed=retry_failed, dry_run=dry_run,
+        engine=found.engine_options(), executor=found.executor, ray=found.ray,
+        retry_failed=retry_failed, dry_run=dry_run,
     )  # fmt: skip
     if not main_job(options).complete:
         raise typer.Exit(EXIT_FAILURES)

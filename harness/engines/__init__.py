@@ -31,6 +31,8 @@ class EngineOptions(Record):
     """"auto" (float32 on a CPU, bfloat16 on CUDA), "float32", "bfloat16", "float16"."""
     batch_size: int | None = Field(default=None, ge=1)
     """None takes the one of the model list."""
+    cards: int = Field(default=1, ge=1)
+    """GPUs over which the network is spread, by vLLM alone; an executor decides it."""
     maps: Path | None = None
     """The folder of segmentation maps, for models that read them (harness/maps.py)."""
     endpoint: EndpointOptions = EndpointOptions()
@@ -65,11 +67,17 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
         from harness.engines.vllm import VllmEngine
 
         model = adapter(spec.source(options.profile), *place, network=False)
-        return VllmEngine(model, *([options.batch_size] if options.batch_size else []))
+        room = {"room": options.batch_size} if options.batch_size else {}
+        return VllmEngine(model, **room, cards=options.cards)
     return _on_transformers(adapter(spec.source(options.profile), *place), spec, options)
 
 
 def _on_transformers(model: Any, spec: ModelSpec, options: EngineOptions) -> Engine:
+    if options.cards > 1:
+        raise AdapterError(
+            f"'{spec.name}' needs {options.cards} cards, and transformers has one here: --engine vllm spreads a model "
+            "it carries, --dtype bfloat16 halves a wider one, and --set ray.cards=1 tries one card all the same"
+        )
     from harness.engines.hf import HFEngine
     from harness.engines.threads import set_threads
 

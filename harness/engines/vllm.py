@@ -48,16 +48,17 @@ class VllmEngine:
         model: an adapter without its network.
         room: requests answered at once, at most.
         workers: threads that read and preprocess images.
+        cards: GPUs over which the network is spread.
 
     Raises:
         AdapterError: vLLM does not start.
     """
 
-    def __init__(self, model: ChatModel, room: int = 64, workers: int = 2) -> None:
+    def __init__(self, model: ChatModel, room: int = 64, workers: int = 2, cards: int = 1) -> None:
         self.model = model
         self.room = room
         self.workers = workers
-        self._vllm = start(model, room)
+        self._vllm = start(model, room, cards)
         self._names = map(str, count())
         self._patience = Patience()
 

@@ -13,15 +13,15 @@ _CPU_CACHE = 2 << 30
 """Bytes for keys and values on a CPU; VLLM_CPU_KVCACHE_SPACE (GiB) overrides it. On a GPU vLLM takes what is left."""
 
 
-def start(model: ChatModel, room: int) -> Any:
-    """vLLM's engine on an adapter's checkpoint, for `room` requests at once.
+def start(model: ChatModel, room: int, cards: int = 1) -> Any:
+    """vLLM's engine on an adapter's checkpoint, for `room` requests at once, spread over so many cards.
 
     Raises:
         AdapterError: vLLM does not start, with its reason.
     """
     _settle_environment()
     try:
-        return _start(model, room)
+        return _start(model, room, cards)
     except AdapterError:
         raise
     except Exception as error:  # whatever vLLM meets: no memory, an unknown network, weights that do not fit
@@ -32,7 +32,7 @@ def start(model: ChatModel, room: int) -> Any:
         ) from error
 
 
-def _start(model: ChatModel, room: int) -> Any:
+def _start(model: ChatModel, room: int, cards: int) -> Any:
     from vllm.engine.arg_utils import EngineArgs
     from vllm.platforms import current_platform
     from vllm.v1.engine.llm_engine import LLMEngine
@@ -51,6 +51,9 @@ def _start(model: ChatModel, room: int) -> Any:
         dtype=str(model.dtype).removeprefix("torch."),
         max_model_len=model.on_vllm.longest,
         max_num_seqs=room,
+        tensor_parallel_size=cards,
+        # Processes of this machine: in an actor of Ray, vLLM would start actors of its own, for which no card is left.
+        distributed_executor_backend="mp" if cards > 1 else None,
         skip_tokenizer_init=True,  # prompts come as ids, and the adapter reads the answers
         generation_config="vllm",  # published ones hold penalties and temperatures of their own
         limit_mm_per_prompt={"image": 1},
