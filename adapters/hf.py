@@ -211,6 +211,14 @@ class ChatModel:
         counts = self.image_tokens(inputs)
         return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
 
+    def wordless(self, ids: torch.Tensor) -> torch.Tensor:
+        """Where prompts hold no words but what the network makes of the picture, as a mask of token ids [..., length]."""
+        return ids == self.config.image_token_id
+
+    def blank(self, image: Image.Image) -> BatchFeature:
+        """The batch of a picture that nobody asked about, to measure memory with."""
+        return self.batch([self.image(image)], ["?"])
+
     def image_tokens(self, batch: BatchFeature) -> list[int | None]:
         """How many places of each prompt hold what the network made of the picture, padding not among them.
 

@@ -9,6 +9,7 @@ from typing import Any
 import adapters.ports.monkey  # noqa: F401 - registers the port
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from harness.records import Decoding
 
@@ -18,6 +19,7 @@ class MonkeyChat(ChatModel):
 
     template = "<img><imgpad></img> {question} Answer: "
     stops = ("<|endoftext|>",)
+    on_vllm = OnVllm(own_vision=True, parts={"pixel_values": "pixel_values"})
     defaults = MappingProxyType({"image_size": AS_SAVED, "tokens": AS_SAVED})
     fixed = ("image_size", "tokens")
 

@@ -29,7 +29,6 @@ from vllm.multimodal.inputs import (
 from vllm.multimodal.processing import BaseProcessingInfo
 
 from adapters.hf import ChatModel
-from harness.records import ImageRef, Request
 
 _IMAGE = "image"
 _LARGE = (1344, 1344)
@@ -44,7 +43,7 @@ def rendered(model: ChatModel, features: Mapping[str, Any]) -> MultiModalInput:
         prompt_token_ids=ids.tolist(),
         mm_kwargs=MultiModalKwargsItems({_IMAGE: [item]}),
         mm_hashes={_IMAGE: [_digest(item)]},
-        mm_placeholders={_IMAGE: [_place(ids == model.config.image_token_id)]},
+        mm_placeholders={_IMAGE: [_place(model.wordless(ids))]},
     )
 
 
@@ -67,11 +66,11 @@ def _item(model: ChatModel, features: Mapping[str, Any]) -> MultiModalKwargsItem
     return MultiModalKwargsItem(elements)
 
 
-def _place(image: torch.Tensor) -> PlaceholderRange:
-    """From the first image token to the last; a mask where text stands between them."""
-    places = image.nonzero().flatten().tolist()
+def _place(wordless: torch.Tensor) -> PlaceholderRange:
+    """From the first place without a word to the last; a mask where words stand between them."""
+    places = wordless.nonzero().flatten().tolist()
     first, last = places[0], places[-1]
-    inside = image[first : last + 1]
+    inside = wordless[first : last + 1]
     return PlaceholderRange(offset=first, length=last + 1 - first, is_embed=None if bool(inside.all()) else inside)
 
 
@@ -96,8 +95,8 @@ def bring_own_inputs(model: ChatModel, config: Any) -> None:
         config: vLLM's ModelConfig, which names the network.
     """
     network, _ = get_model_architecture(config)
-    large = model.inputs([model.image(Image.new("RGB", _LARGE))], [_question()])
-    tokens = int((large["input_ids"] == model.config.image_token_id).sum())
+    large = model.blank(Image.new("RGB", _LARGE))
+    tokens = int(model.wordless(large["input_ids"]).sum())
 
     class Sizes(BaseProcessingInfo):
         """How many pictures a prompt has, and how many tokens they come to at most."""
@@ -119,7 +118,3 @@ def bring_own_inputs(model: ChatModel, config: Any) -> None:
 
     register = MULTIMODAL_REGISTRY.register_processor(Rendered, info=Sizes, dummy_inputs=lambda info: None)
     register(network)
-
-
-def _question() -> Request:
-    return Request(key="", sample_id="", image=ImageRef(path="."), text="?")

@@ -4,9 +4,11 @@
 
 import logging
 import os
+from functools import partial
 from typing import Any
 
 from adapters.hf import ChatModel
+from harness.engines.vllm_plugin import overridden, register
 from harness.errors import AdapterError
 
 _CPU_CACHE = 2 << 30
@@ -54,7 +56,7 @@ def _start(model: ChatModel, room: int) -> Any:
         skip_tokenizer_init=True,  # prompts come as ids, and the adapter reads the answers
         generation_config="vllm",  # published ones hold penalties and temperatures of their own
         limit_mm_per_prompt={"image": 1},
-        hf_overrides=model.vllm_config,
+        hf_overrides=partial(overridden, model.vllm_config) if model.on_vllm.own_vision else model.vllm_config,
         mm_device_do_normalize=False,  # pixels come normalised
         mm_processor_cache_gb=0,  # there is no processor; what the network made of a picture is kept all the same
         enable_prefix_caching=True,
@@ -63,6 +65,7 @@ def _start(model: ChatModel, room: int) -> Any:
         use_tqdm_on_load=False,
         **({"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if place == "cpu" else {}),
     )
+    register()
     config = arguments.create_engine_config()
     bring_own_inputs(model, config.model_config)
     return LLMEngine.from_vllm_config(config, disable_log_stats=True)
