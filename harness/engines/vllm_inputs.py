@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from vllm.inputs import MultiModalInput
 from vllm.inputs.engine import mm_input
-from vllm.model_executor.model_loader import get_model_architecture
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.multimodal.inputs import (
     MultiModalBatchedField,
@@ -87,14 +86,13 @@ def _tensors(data: Any) -> list[torch.Tensor]:
     return [data] if isinstance(data, torch.Tensor) else [tensor for one in data for tensor in _tensors(one)]
 
 
-def bring_own_inputs(model: ChatModel, config: Any) -> None:
-    """Replace the processor of vLLM's network for this model by one that never processes anything.
+def bring_own_inputs(model: ChatModel, network: type) -> None:
+    """Replace the processor of a network of vLLM's for this model by one that never processes anything.
 
     Args:
         model: the adapter.
-        config: vLLM's ModelConfig, which names the network.
+        network: a class of vLLM's, or OwnVisionForVllm.
     """
-    network, _ = get_model_architecture(config)
     large = model.blank(Image.new("RGB", _LARGE))
     tokens = int(model.wordless(large["input_ids"]).sum())
 

@@ -39,8 +39,6 @@ def _start(model: ChatModel, room: int) -> Any:
     from vllm.platforms import current_platform
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    from harness.engines.vllm_inputs import bring_own_inputs
-
     place = current_platform.device_type
     if model.device.type != place or model.device.index:
         raise AdapterError(
@@ -65,10 +63,26 @@ def _start(model: ChatModel, room: int) -> Any:
         use_tqdm_on_load=False,
         **({"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if place == "cpu" else {}),
     )
-    register()
-    config = arguments.create_engine_config()
-    bring_own_inputs(model, config.model_config)
+    config = _configured(model, arguments)
     return LLMEngine.from_vllm_config(config, disable_log_stats=True)
+
+
+def _configured(model: ChatModel, arguments: Any) -> Any:
+    """vLLM's configuration, and in place of the processor of the network that it names ours."""
+    from vllm.model_executor.model_loader import get_model_architecture
+
+    from harness.engines.vllm_inputs import bring_own_inputs
+
+    assert model.on_vllm is not None
+    if model.on_vllm.own_vision:  # vLLM takes a network without a processor for one that sees no pictures
+        from harness.engines.vllm_network import OwnVisionForVllm
+
+        register()
+        bring_own_inputs(model, OwnVisionForVllm)
+        return arguments.create_engine_config()
+    config = arguments.create_engine_config()
+    bring_own_inputs(model, get_model_architecture(config.model_config)[0])
+    return config
 
 
 def _settle_environment() -> None:
