@@ -29,14 +29,16 @@ class Reply(Record):
     image_tokens: int | None = None
     """Places of the prompt that hold what the network made of the picture; None where nobody can tell."""
     label_scores: Evidence | None = None
-    """Evidence in [0, 1] for each label of the question's space, from a model that has it."""
+    """Evidence in [0, 1] for each label of the question's space, from a model that has it; of `choose`, for options."""
+    option_mass: float | None = None
+    """Of `choose`: the probability of all options together, of which they have their shares."""
 
 
 class Model(Protocol):
     """What the HF engine needs of a model. `image` and `inputs` are called from worker threads.
 
     A model that reads segmentation maps has an attribute `maps` as well, the folder they lie in (harness/maps.py); the
-    engine's opener sets it.
+    engine's opener sets it. One that gives evidence for its free answers has an attribute `evident`, which is true.
     """
 
     def image(self, image: Image.Image) -> Any:
@@ -47,6 +49,12 @@ class Model(Protocol):
 
     def answer(self, batch: Any, decoding: Decoding) -> list[Reply]:
         """One reply per question, in order."""
+
+    def choose(self, batch: Any, options: Sequence[Sequence[str]]) -> list[Reply]:
+        """The option that the first token of each answer begins, and the probability of each; see adapters/options.py.
+
+        A model may lack it; then it cannot be asked for options.
+        """
 
 
 class Engine(Protocol):

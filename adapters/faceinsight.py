@@ -106,7 +106,7 @@ class FaceInsight(ChatModel):
     def answer(self, batch: BatchFeature, decoding: Decoding) -> list[Reply]:
         """One reply per row with the evidence for each label; the words are decisions, or the language model's own."""
         spaces: list[str] = batch["spaces"]
-        batch = BatchFeature({name: value for name, value in batch.items() if name != "spaces"})
+        batch = _plain(batch)
         evidence = self._evidence(batch, spaces)
         if self.protocol["answers"] == "text":
             replies = super().answer(batch, decoding)
@@ -119,6 +119,15 @@ class FaceInsight(ChatModel):
             ]
         scores = [{label: _sigmoid(value) for label, value in row.items()} for row in evidence]
         return [reply.model_copy(update={"label_scores": row}) for reply, row in zip(replies, scores, strict=True)]
+
+    @property
+    def evident(self) -> bool:
+        """Whether its answers are its decisions, which it has evidence for without being asked for options."""
+        return self.protocol["answers"] == "decisions"
+
+    def choose(self, batch: BatchFeature, options: Sequence[Sequence[str]]) -> list[Reply]:
+        """The first token of its language model, as of any other model."""
+        return super().choose(_plain(batch), options)
 
     def generation(self, decoding: Decoding) -> dict[str, Any]:
         """As everywhere, but the placeholders are never written: the model would read knowledge where one stands."""
@@ -140,6 +149,10 @@ class FaceInsight(ChatModel):
             raise AdapterError(
                 f"{self.source} decides between labels, and was not trained on '{space}': {error}"
             ) from None
+
+
+def _plain(batch: BatchFeature) -> BatchFeature:
+    return BatchFeature({name: value for name, value in batch.items() if name != "spaces"})
 
 
 def _sigmoid(value: float) -> float:

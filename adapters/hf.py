@@ -10,6 +10,7 @@ Nothing is executed that came with a checkpoint.
 import copy
 import threading
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
@@ -28,6 +29,7 @@ from transformers.image_processing_backends import TorchvisionBackend
 from adapters import guards, resolution
 from adapters.base import Protocols, Reply
 from adapters.on_vllm import OnVllm
+from adapters.options import OptionTokens, chosen
 from harness.errors import AdapterError
 from harness.records import Decoding, Request
 
@@ -218,6 +220,21 @@ class ChatModel:
     def blank(self, image: Image.Image) -> BatchFeature:
         """The batch of a picture that nobody asked about, to measure memory with."""
         return self.batch([self.image(image)], ["?"])
+
+    @torch.inference_mode()
+    def choose(self, batch: BatchFeature, options: Sequence[Sequence[str]]) -> list[Reply]:
+        """The likeliest option per row, from the log-probabilities of the first token before any is ruled out."""
+        inputs = batch.to(self.device, self.dtype)
+        words = self.generation(Decoding(max_new_tokens=1)) | {"output_logits": True, "return_dict_in_generate": True}
+        logprobs = self.model.generate(**inputs, **words).logits[0].float().log_softmax(dim=-1).cpu()
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        rows = zip(options, logprobs.numpy(), lengths, self.image_tokens(inputs), strict=True)
+        return [chosen(self.options.of(asked), row, length, count) for asked, row, length, count in rows]
+
+    @cached_property
+    def options(self) -> OptionTokens:
+        """Which tokens begin which option; made when options are first asked for."""
+        return OptionTokens(self._decoder, self.source)
 
     def image_tokens(self, batch: BatchFeature) -> list[int | None]:
         """How many places of each prompt hold what the network made of the picture, padding not among them.

@@ -7,15 +7,19 @@ from rich.console import Console
 
 from adapters.registry import spec
 from harness.engines import EngineOptions, open_engine
+from harness.engines.asks import answers as answered
 from harness.errors import ConfigError, ImageError
 from harness.images import digest, read
 from harness.overrides import Choices, of_models
-from harness.plan import first_of_each, request_key
-from harness.records import Decoding, ImageRef, Parsed, Request, Response
+from harness.plan import first_of_each, identity, request_key
+from harness.records import Answers, Decoding, ImageRef, Parsed, Request, Response
+from harness.score import predict
+from tasks.asks import choice
 from tasks.labels import label_space
-from tasks.parse import parse
 from tasks.registry import Question, questions_of
 
+LIKELIEST = 5
+"""Labels whose evidence is shown."""
 TINY_NOTE = "Miniature, trained on drawn toy faces: on a photograph its answer says nothing about the real model."
 
 
@@ -26,6 +30,7 @@ def ask_about(
     decoding: Decoding,
     options: EngineOptions,
     protocol: Choices | None = None,
+    answers: Answers = "text",
 ) -> bool:
     """Ask each question of the task about each photograph; return whether all were answered.
 
@@ -37,9 +42,9 @@ def ask_about(
     own = of_models(protocol or {}, [model], options.profile).get(model, {})
     chosen = spec(model).chosen(options.profile, own)
     questions = _distinct(task)
-    requests = [_request(image, asked, decoding) for image in images for asked in questions]
+    requests = [_request(image, asked, decoding, answers) for image in images for asked in questions]
     engine = open_engine(chosen, options)
-    responses = {row.key: row for batch in engine.generate(requests, decoding) for row in batch}
+    responses = {row.key: row for batch in answered(engine, model, requests, decoding) for row in batch}
     if options.profile == "tiny":
         console.print(TINY_NOTE, style="yellow", soft_wrap=True)
     pairs = [(image, asked) for image in images for asked in questions]
@@ -53,7 +58,7 @@ def _distinct(task: str) -> list[Question]:
     return first_of_each(questions_of([task]), lambda asked: asked.prompt)
 
 
-def _request(path: Path, asked: Question, decoding: Decoding) -> Request:
+def _request(path: Path, asked: Question, decoding: Decoding, answers: Answers) -> Request:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder: name the photographs themselves, such as {path}/*.jpg")
     ref = ImageRef(path=path)
@@ -61,25 +66,42 @@ def _request(path: Path, asked: Question, decoding: Decoding) -> Request:
         pixels = digest(read(ref))
     except ImageError as error:
         raise ImageError(f"{error}. Nothing was asked.") from error
-    text = asked.render().text
-    key = request_key(pixels, text, decoding)
-    return Request(key=key, sample_id=path.name, image=ref, text=text, space=asked.space)
+    text, asks = asked.render().text, choice(asked).asks if answers == "choice" else ()
+    key = request_key(pixels, identity(text, asks), decoding)
+    return Request(key=key, sample_id=path.name, image=ref, text=text, space=asked.space, asks=asks)
 
 
 def _show(console: Console, image: Path, asked: Question, request: Request, response: Response) -> None:
-    parsed = parse(response.text, label_space(asked.space), response.finish)
+    found = predict(response, label_space(asked.space))
     lines = {
         "image": str(image),
         "question": asked.name,
-        "prompt": request.text,
+        "prompt": _prompt(request, response),
         "answer": response.text if response.finish != "failed" else f"(failed: {response.error})",
         **({"saw": f"{response.image_tokens:,} image tokens"} if response.image_tokens else {}),
-        "status": parsed.status,
-        **_labels(parsed),
+        **_evidence(response),
+        "status": found.status,
+        **_labels(found),
     }
     for name, value in lines.items():
         console.print(f"{name:>9}  {value}", markup=False, highlight=False, soft_wrap=True)
     console.print()
+
+
+def _prompt(request: Request, response: Response) -> str:
+    """What was asked: of many asks the first, and how many there were."""
+    if response.option_mass is None:
+        return request.text
+    others = len(request.asks) - 1
+    return request.asks[0].text + (f" (and {others} more)" if others else "")
+
+
+def _evidence(response: Response) -> dict[str, str]:
+    """The likeliest labels, and how much of the first token's probability was an option's at all."""
+    scores = response.label_scores or {}
+    best = sorted(scores, key=scores.__getitem__, reverse=True)[:LIKELIEST]
+    shown = {"evidence": ", ".join(f"{label} {scores[label]:.1%}" for label in best)} if best else {}
+    return shown | ({"options": f"{response.option_mass:.1%}"} if response.option_mass is not None else {})
 
 
 def _labels(parsed: Parsed) -> dict[str, str]:

@@ -14,6 +14,7 @@ from harness.cli_data import data_app
 from harness.cli_faceinsight import app as faceinsight_app
 from harness.cli_words import (
     EXIT_FAILURES,
+    AnswersName,
     ApiKeyEnv,
     Chosen,
     Concurrency,
@@ -71,6 +72,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of the subset and of sampling.")] = 0,
     max_new_tokens: Annotated[int | None, typer.Option(min=1, help="Longest answer.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
+    answers: AnswersName = "text",
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Requests at once; halved when memory is short.")
     ] = None,
@@ -104,7 +106,7 @@ def run(
 
     options = Options(
         models=words(models), tasks=words(tasks), data=found.data, datasets=found.datasets, protocol=found.protocol,
-        out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature,
+        out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, answers=answers,
         engine=found.engine_options(), retry_failed=retry_failed, dry_run=dry_run,
     )  # fmt: skip
     if not main_job(options).complete:
@@ -121,6 +123,7 @@ def ask(
     task: Annotated[str, typer.Option(help="attr, agr, expr, or a question such as utkface.age.")] = "attr",
     profile: ProfileName = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 256,
+    answers: AnswersName = "text",
     engine: EngineName = None,
     device: Device = None,
     dtype: Dtype = None,
@@ -135,7 +138,7 @@ def ask(
     from harness.records import Decoding
 
     decoding = Decoding(max_new_tokens=max_new_tokens)
-    if not ask_about(model, images, task, decoding, found.engine_options(), found.protocol):
+    if not ask_about(model, images, task, decoding, found.engine_options(), found.protocol, answers):
         raise typer.Exit(EXIT_FAILURES)
 
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -26,6 +26,10 @@ ProfileName = Annotated[
     str | None, typer.Option("--profile", help="tiny: miniatures on drawn faces; paper: the real ones. [default: tiny]")
 ]
 EngineName = Annotated[str | None, typer.Option("--engine", help="auto, hf, vllm. [default: auto]")]
+AnswersName = Annotated[
+    Literal["text", "choice"],  # harness.records.Answers, whose module would take --help a tenth of a second
+    typer.Option("--answers", help="text: free text, parsed; choice: the options' probabilities as the first token."),
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu, cuda, cuda:1 ... [default: auto]")]
 Dtype = Annotated[
     str | None,

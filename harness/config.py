@@ -10,10 +10,12 @@ from pydantic import Field
 
 from harness.errors import ConfigError, UnknownNameError
 from harness.overrides import Choices
-from harness.records import Decoding, Record
+from harness.records import Answers, Decoding, Record
 from tasks.datasets.options import DataOptions
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+_CHOICES = {"datasets", "policies", "answers"}
+"""What a user need not choose: written down where it differs from the default."""
 PROFILE_FILE = Path(__file__).with_name("profiles.toml")
 
 
@@ -36,6 +38,7 @@ class RunConfig(Record):
     decoding: Decoding
     limit: int | None = Field(default=None, ge=1)
     seed: int = 0
+    answers: Answers = "text"
     data_root: Path
     datasets: DataOptions = DataOptions()
     """What was chosen about the datasets."""
@@ -48,20 +51,18 @@ class RunConfig(Record):
         Raises:
             ConfigError: a list of splits cannot be read.
         """
-        return self.model_dump(mode="json", exclude={"models", "tasks", "datasets", "policies"}) | self._chosen()
+        return self.model_dump(mode="json", exclude={"models", "tasks", *_CHOICES}) | self._chosen()
 
     def default_folder(self) -> Path:
         """runs/<profile>-<hash of the protocol, models and tasks>: the same command finds its folder again."""
         chosen = self._chosen() | ({"policies": self.policies} if self.policies else {})
-        whole = self.model_dump_json(exclude={"datasets", "policies"}) + (
-            json.dumps(chosen, sort_keys=True) if chosen else ""
-        )
+        whole = self.model_dump_json(exclude=_CHOICES) + (json.dumps(chosen, sort_keys=True) if chosen else "")
         return Path("runs") / f"{self.profile}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
     def _chosen(self) -> dict[str, object]:
         """Nothing where nothing was chosen: folders of runs from before there was a choice stay valid."""
-        chosen = self.datasets.protocol()
-        return {"datasets": chosen} if chosen else {}
+        chosen = {"datasets": self.datasets.protocol(), "answers": self.answers if self.answers != "text" else None}
+        return {name: value for name, value in chosen.items() if value}
 
 
 @cache

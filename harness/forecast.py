@@ -75,6 +75,7 @@ def forecast(
     device = device_of(options.device)
     speeds = {speed.key: speed for speed in read_speeds()}
     total = sum(len(item.first) for item in planned)
+    asks = {item.kind: max(len(item.asks), 1) for item in planned}
     found = []
     for name, spec in specs.items():
         left = _left(folder, name, planned, retry_failed)
@@ -90,7 +91,9 @@ def forecast(
                 planned=total,
                 left=left.total(),
                 time=_measured(name, options.profile, device, left, speeds)
-                or _guessed(parameters, width, batch, device, left),
+                or _guessed(
+                    parameters, width, batch, device, Counter({kind: left[kind] * asks[kind] for kind in left})
+                ),
             )
         )
     hub = hub_folder()
@@ -104,7 +107,7 @@ def _left(folder: RunFolder, model: str, planned: Sequence[PlannedQuestion], ret
     """Kind of question -> how many requests no answer is stored for."""
     left: Counter[str] = Counter()
     for item in planned:
-        left[item.question.task] += len(pending(folder, model, item, retry_failed))
+        left[item.kind] += len(pending(folder, model, item, retry_failed))
     return left
 
 

@@ -25,7 +25,7 @@ from harness.overrides import Choices, of_models, unused
 from harness.overview import show_forecast, show_scores
 from harness.plan import PlannedQuestion, Planner
 from harness.progress import ProgressListener
-from harness.records import Decoding, Record
+from harness.records import Answers, Decoding, Record
 from harness.rescore import rescore
 from harness.runner import Outcome, Runner
 from harness.speeds import Stopwatch
@@ -50,6 +50,7 @@ class Options(Record):
     seed: int = 0
     max_new_tokens: int | None = None
     temperature: float = 0.0
+    answers: Answers = "text"
     engine: EngineOptions = EngineOptions()
     retry_failed: bool = False
     dry_run: bool = False
@@ -111,18 +112,31 @@ def settings(options: Options) -> RunConfig:
     if any(spec(name).endpoint for name in names):
         options.engine.endpoint.check()
     models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
-    tokens = options.max_new_tokens or defaults.max_new_tokens
     return RunConfig(
         profile=defaults.name,
         tasks=options.tasks,
         models=models,
-        decoding=Decoding(max_new_tokens=tokens, temperature=options.temperature, seed=options.seed),
+        decoding=_decoding(options, defaults.max_new_tokens),
         limit=limit,
         seed=options.seed,
+        answers=options.answers,
         data_root=root or toy_root(0, limit or 1, RUN_SEED),
         datasets=options.datasets,
         policies=of_models(options.protocol, names, options.engine.profile),
     )
+
+
+def _decoding(options: Options, longest: int) -> Decoding:
+    """How answers are generated; of a choice between options the first token is read and none generated."""
+    if options.answers == "text":
+        tokens = options.max_new_tokens or longest
+        return Decoding(max_new_tokens=tokens, temperature=options.temperature, seed=options.seed)
+    if options.max_new_tokens or options.temperature:
+        raise ConfigError(
+            "--answers choice reads the probabilities of the first token and generates no text: leave out "
+            "--max-new-tokens and --temperature."
+        )
+    return Decoding(max_new_tokens=1, seed=options.seed)
 
 
 def _all_models(profile: Profile) -> tuple[str, ...]:
@@ -138,7 +152,7 @@ def plan(config: RunConfig, console: Console) -> list[PlannedQuestion]:
     """
     questions = questions_of(config.tasks, config.datasets)
     require(config.data_root, dict.fromkeys(one.dataset for one in questions), partial(_go_on, questions))
-    planner = Planner(config.data_root, config.decoding, config.limit, config.seed, config.datasets)
+    planner = Planner(config.data_root, config.decoding, config.limit, config.seed, config.datasets, config.answers)
     planned = []
     with console.status("") as status:  # a whole test split takes minutes
         for question in questions:
@@ -178,7 +192,7 @@ def _ask(
 ) -> Outcome:
     found = {"maps": options.engine.maps or config.data_root / MAPS, "spending": folder.path / SPENDING}
     place = options.engine.model_copy(update=found)
-    tasks = {item.question.name: item.question.task for item in planned}
+    tasks = {item.question.name: item.kind for item in planned}
 
     def engine_of(name: str) -> Engine:
         engine = open_engine(watch.specs[name], place)

@@ -27,6 +27,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     questions = {row["name"]: row for row in earlier.get("questions", [])}
     questions |= {item.question.name: item.question.model_dump(mode="json") for item in planned}
     prompts = {item.question.name: item.prompt.model_dump(mode="json") for item in planned}
+    asks = {item.question.name: [ask.model_dump(mode="json") for ask in item.asks] for item in planned if item.asks}
     tallies = {item.question.name: item.tally.model_dump() | {"kept": len(item.cases)} for item in planned}
     folder.write_run(
         {
@@ -39,6 +40,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "questions": list(questions.values()),
             "prompts": earlier.get("prompts", {}) | prompts,
             "tallies": earlier.get("tallies", {}) | tallies,
+            "asks": earlier.get("asks", {}) | asks,
             "decoding": config.decoding.model_dump(mode="json"),
             "limit": config.limit,
             "seed": config.seed,

@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar, overload
 
 from harness.digests import Seen, look
 from harness.errors import ImageError
-from harness.records import Case, Decoding, ImageRef, Prompt, Sample
+from harness.records import Answers, Ask, Case, Decoding, ImageRef, Prompt, Request, Sample
+from tasks.asks import choice
 from tasks.datasets import DataOptions
 from tasks.datasets.base import Tally
 from tasks.registry import Question, samples
@@ -84,6 +85,8 @@ class PlannedQuestion:
     """Of the cases."""
     tally: Tally
     """What the dataset's loader kept, left out and mended."""
+    asks: tuple[Ask, ...] = ()
+    """Where options are asked for."""
 
     @cached_property
     def first(self) -> dict[str, int]:
@@ -93,18 +96,45 @@ class PlannedQuestion:
             places.setdefault(key, place)
         return places
 
+    @property
+    def kind(self) -> str:
+        """What requests of about one length have in common: the task, and whether it asks for options."""
+        return f"{self.question.task} (choice)" if self.asks else self.question.task
+
+    def request(self, case: Case) -> Request:
+        """What a model gets to see of a case, with the label space of its question."""
+        return Request(
+            key=case.key,
+            sample_id=case.sample_id,
+            image=case.image,
+            text=self._words,
+            space=self.question.space,
+            asks=self.asks,
+        )
+
+    @cached_property
+    def _words(self) -> str:
+        return self.question.render().text if self.asks else self.prompt.text
+
 
 class Planner:
     """Plans questions on one data root; an image that several questions about a dataset share is read once."""
 
     def __init__(
-        self, root: Path, decoding: Decoding, limit: int | None, seed: int, options: DataOptions | None = None
+        self,
+        root: Path,
+        decoding: Decoding,
+        limit: int | None,
+        seed: int,
+        options: DataOptions | None = None,
+        answers: Answers = "text",
     ) -> None:
         self.root = root
         self.options = options or DataOptions()
         self.decoding = decoding
         self.limit = limit
         self.seed = seed
+        self.answers = answers
         self._dataset = ""
         self._seen: dict[ImageRef, Picture] = {}
 
@@ -117,12 +147,14 @@ class Planner:
         loaded = samples(question, self.root, "test", self.limit, self.seed, self.options)
         if question.dataset != self._dataset:
             self._dataset, self._seen = question.dataset, {}
-        prompt = question.render()
+        asked = choice(question) if self.answers == "choice" else None
+        prompt, asks = (asked.prompt, asked.asks) if asked else (question.render(), ())
+        words = identity(prompt.text, asks)
         pictures = self.look(list(loaded.samples.faces.images()))
         names = loaded.samples.faces.strings("id")
-        keys = [self.key(name, picture, prompt) for name, picture in zip(names, pictures, strict=True)]
+        keys = [self.key(name, picture, words) for name, picture in zip(names, pictures, strict=True)]
         cases = Cases(loaded.samples, pictures, keys, prompt.text)
-        return PlannedQuestion(question, prompt, cases, keys, loaded.tally)
+        return PlannedQuestion(question, prompt, cases, keys, loaded.tally, asks)
 
     def look(self, images: Sequence[ImageRef]) -> list[Picture]:
         """What is to be known of each image; each is read once."""
@@ -130,16 +162,21 @@ class Planner:
         self._seen.update(zip(new, map(_picture, new, look(new)), strict=True))
         return [self._seen[image] for image in images]
 
-    def key(self, sample_id: str, picture: Picture, prompt: Prompt) -> str:
+    def key(self, sample_id: str, picture: Picture, words: str) -> str:
         """The key of a sample's request; unreadable images are told apart by their samples too."""
         pixels = picture.identity if picture.error is None else f"unreadable:{sample_id}:{picture.identity}"
-        return request_key(pixels, prompt.text, self.decoding)
+        return request_key(pixels, words, self.decoding)
 
 
 def request_key(pixels: str, text: str, decoding: Decoding) -> str:
     """The identity of a request: a hash of pixels, words and decoding, never of a path."""
     parts = (pixels, text, decoding.model_dump_json())
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def identity(text: str, asks: Sequence[Ask]) -> str:
+    """What tells the words of a request from others: all that is asked, and the options where it asks for them."""
+    return "\0".join([text, *(ask.model_dump_json() for ask in asks)])
 
 
 def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:

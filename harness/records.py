@@ -60,6 +60,16 @@ class Prompt(Record):
     text: str
 
 
+class Ask(Record):
+    """A question that the first token of an answer settles."""
+
+    text: str
+    options: tuple[str, ...]
+    """What an answer may begin with, such as "A", "B", "C", or "Yes", "No"."""
+    labels: tuple[str | None, ...]
+    """The label that holds where an answer begins with that option; None where it says that none of them does."""
+
+
 class Request(Record):
     """What a model is asked: it holds no gold label."""
 
@@ -70,6 +80,8 @@ class Request(Record):
     text: str
     space: str = ""
     """Name of the label space the question asks in: a model that decides between labels needs to know which."""
+    asks: tuple[Ask, ...] = ()
+    """Asked instead of `text`, for evidence; a model with evidence of its own answers to `text` all the same."""
 
 
 class Case(Record):
@@ -86,9 +98,9 @@ class Case(Record):
     error: str | None = None
     """Why the image cannot be read; then no model is asked."""
 
-    def request(self, space: str) -> Request:
-        """What a model gets to see of it, with the label space of its question."""
-        return Request(key=self.key, sample_id=self.sample_id, image=self.image, text=self.text, space=space)
+
+Answers = Literal["text", "choice"]
+"""What is asked of a model: free text, or which of the options it holds to be true (tasks/asks.py)."""
 
 
 class Decoding(Record):
@@ -119,6 +131,9 @@ class Response(Record):
     """Places of the prompt that held what the network made of the picture; None where it is not known."""
     label_scores: Evidence | None = None
     """For labels of the question's space, from a model that has it."""
+    option_mass: float | None = None
+    """Where options were asked for: the probability that the first token is one of any of them, before it was shared
+    out among them; the mean over the asks of a request."""
 
 
 class Mention(Record):
@@ -150,6 +165,8 @@ class Prediction(Parsed):
     sample_id: str
     label_scores: Evidence | None = None
     """As in the response; none where that failed."""
+    option_mass: float | None = None
+    """As in the response: then labels are read from the evidence, and not from text."""
 
 
 class Estimate(Record):
@@ -185,6 +202,9 @@ class Score(Record):
     """Fraction of answered replies that contradict themselves."""
     gold_contradiction_rate: float | None = None
     """The same rate for the annotations themselves."""
+    option_mass: float | None = None
+    """Where options were asked for: the mean probability that the first token was one of them at all. What is far below
+    1 was forced: the model wanted to say something else."""
     ranked: int = 0
     """Scored samples whose response carries evidence, whatever its text says: only they are ranked."""
     mean_average_precision: Estimate | None = None

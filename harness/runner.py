@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from pydantic import Field
 
 from harness.engines import Engine
+from harness.engines.asks import answers
 from harness.errors import AdapterError, BudgetError
 from harness.plan import PlannedQuestion
 from harness.records import Decoding, Record, Request, Response
@@ -101,7 +102,7 @@ class Runner:
 
     def _ask(self, engine: Engine, model: str, question: str, left: Sequence[_Left]) -> None:
         requests = [one.request for one in sorted(left, key=_length)]
-        for batch in engine.generate(requests, self.decoding):
+        for batch in answers(engine, model, requests, self.decoding):
             self._append(model, question, batch)
 
     def _append(self, model: str, question: str, rows: Sequence[Response]) -> None:
@@ -126,7 +127,7 @@ def _left(planned: PlannedQuestion, places: Collection[int]) -> list[_Left]:
     if not places:
         return []
     cases = (case for place, case in enumerate(planned.cases) if place in places)
-    return [_Left(case.request(planned.question.space), case.size, case.error) for case in cases]
+    return [_Left(planned.request(case), case.size, case.error) for case in cases]
 
 
 def _length(one: _Left) -> tuple[int, int]:

@@ -1,14 +1,14 @@
 """Responses -> predictions -> one score per model and question. Pure: nothing here touches a model or a disk."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from harness.errors import DataError, StoreError
-from harness.records import STATUSES, Prediction, Response, Sample, Score, Status
+from harness.records import STATUSES, Evidence, Parsed, Prediction, Response, Sample, Score, Status
 from tasks import metrics, ranking
 from tasks.labels import LabelSpace, label_space
 from tasks.metrics import Answers, Attributes, Bools, Floats, Labels
@@ -23,8 +23,22 @@ def predict(response: Response, space: LabelSpace) -> Prediction:
     asked = {"key": response.key, "sample_id": response.sample_id}
     if response.finish == "failed":
         return Prediction(status="failed", **asked)
-    said = parse(response.text, space, response.finish).model_dump()
-    return Prediction.model_validate({**said, **asked, "label_scores": response.label_scores})
+    if response.option_mass is not None and response.label_scores:
+        said = decide(response.label_scores, space)
+    else:
+        said = parse(response.text, space, response.finish)
+    evidence = {"label_scores": response.label_scores, "option_mass": response.option_mass}
+    return Prediction.model_validate({**said.model_dump(), **asked, **evidence})
+
+
+def decide(evidence: Evidence, space: LabelSpace) -> Parsed:
+    """The likeliest label, or of attributes those that are likelier present than absent."""
+    if space.kind != "attributes":
+        return Parsed(status="parsed", label=max(evidence, key=evidence.__getitem__))
+    yes = tuple(label for label in space.labels if evidence.get(label, 0.0) > 0.5)
+    no = tuple(label for label in space.labels if evidence.get(label, 1.0) <= 0.5)
+    clashes = tuple(pair for pair in space.exclusive if set(pair) <= set(yes))
+    return Parsed(status="parsed", yes=yes, no=no, contradictions=clashes)
 
 
 def score(question: Question, model: str, samples: Sequence[Sample], predictions: Sequence[Prediction]) -> Score:
@@ -53,6 +67,7 @@ def score(question: Question, model: str, samples: Sequence[Sample], predictions
         answered=metrics.metrics(metrics.subset(answers, answered)),
         baseline=metrics.baseline(answers),
         baseline_name=_baseline_name(space, answers),
+        option_mass=_mean_of(prediction.option_mass for _, prediction in scored),
         **_attribute_rates(space, answers, scored),
         **_ranking(space, f"{model} on {question.name}", answers, scored),
     )
@@ -170,6 +185,11 @@ def _evidence(space: LabelSpace, where: str, predictions: Sequence[Prediction]) 
 def _by_label(space: LabelSpace, values: Floats) -> dict[str, float]:
     found = zip(space.labels, values, strict=True)
     return {label: float(value) for label, value in found if np.isfinite(value)}
+
+
+def _mean_of(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _mean(values: npt.NDArray[np.bool_]) -> float | None:

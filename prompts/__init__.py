@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined, TemplateError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from harness.errors import PromptError, UnknownNameError
 from harness.records import Prompt
@@ -12,16 +12,23 @@ from harness.records import Prompt
 FOLDER = Path(__file__).parent
 
 
-def render(template: str, **values: object) -> Prompt:
+def render(template: str, question: str | None = None, **values: object) -> Prompt:
     """Render prompts/<template>.j2.
+
+    Args:
+        template: its name, such as "agr/age".
+        question: the template that it extends, if it is one of those that do.
+        values: what it shows.
 
     Raises:
         UnknownNameError: there is no such template.
         PromptError: the template lacks a value or is malformed.
     """
     source = _source(template)
+    if question is not None:
+        values, source = {**values, "question": f"{question}.j2"}, f"{_source(question)}\0{source}"
     try:
-        text = _environment().from_string(source).render(**values).strip()
+        text = _environment().get_template(f"{template}.j2").render(**values).strip()
     except TemplateError as error:
         raise PromptError(
             f"template '{template}' cannot be rendered: {error}. Values given: {sorted(values)}"
@@ -47,4 +54,4 @@ def _hash(source: str) -> str:
 @cache
 def _environment() -> Environment:
     # Autoescape would turn quotes of a question into HTML entities: a prompt is plain text, the report escapes it.
-    return Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    return Environment(loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=False)  # noqa: S701

@@ -15,6 +15,7 @@ from harness.store import PAGE
 from reports import figures, gallery, problems, ranking, seen, style, tables
 from reports.load import Question, Run, read
 
+_CHOICE = "a choice between options, read from the probabilities of the first token"
 TEMPLATES = Path(__file__).with_name("templates")
 
 BANNERS = {
@@ -161,6 +162,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         ("Samples", f"at most {about.limit:,} a question (a subset)" if about.limit else "all of each test set"),
         ("Seed", about.seed),
         ("Decoding", pairs(about.decoding)),
+        ("Answers", _CHOICE if about.protocol.get("answers") == "choice" else None),
         *((f"Loaded for {model}", pairs(loaded)) for model, loaded in about.engines.items()),
         ("Versions", pairs(about.versions)),
         ("Data", about.data_root),

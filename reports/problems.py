@@ -10,6 +10,8 @@ from reports.load import Run
 ROWS = 10
 """Reasons that are shown; a dataset without its images has thousands."""
 FEW = 5
+FORCED = 0.5
+"""Less probability than this for all options together: the model wanted to say something else."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def find(run: Run, asked: Sequence[Asked]) -> Problems:
         for row in question.answers[model].failed.values()
     ]
     failures = _by_reason(failed)
-    notices = (*map(short, run.notices), *_absent(asked))
+    notices = (*map(short, run.notices), *_absent(asked), *_forced(run))
     return Problems(notices, _gaps(run, asked), failures[:ROWS], len(failed), max(0, len(failures) - ROWS))
 
 
@@ -97,6 +99,19 @@ def _few(names: tuple[str, ...]) -> tuple[str, ...]:
 def _absent(asked: Iterable[Asked]) -> list[str]:
     lacking = [short(question.question.name) for question in asked if not question.total]
     return [f"No samples on disk for {', '.join(lacking)}."] if lacking else []
+
+
+def _forced(run: Run) -> list[str]:
+    """Models that were made to choose between options, and wanted to say something else."""
+    lowest: dict[str, float] = {}
+    for (model, _), score in run.scores.items():
+        if score.option_mass is not None and score.option_mass < FORCED:
+            lowest[model] = min(score.option_mass, lowest.get(model, 1.0))
+    return [
+        f"{short(model)} gave the options as little as {mass:.1%} of the first token's probability: what it chose "
+        "there was forced, and says little about it."
+        for model, mass in lowest.items()
+    ]
 
 
 def _gaps(run: Run, asked: Sequence[Asked]) -> tuple[Gap, ...]:

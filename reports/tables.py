@@ -57,6 +57,8 @@ class Row:
     answered: tuple[Cell, ...] = ()
     ranking: Cell = Cell(style.MISSING)
     """mAP, with its floor."""
+    options: Cell = Cell(style.MISSING)
+    """The probability that the first token was an option at all."""
 
     @property
     def is_model(self) -> bool:
@@ -75,6 +77,8 @@ class Leaderboard:
     has_coverage: bool
     has_ranking: bool
     """Some model has evidence to rank by."""
+    has_options: bool
+    """Some model was asked for options."""
     majority: str
     missing: tuple[str, ...]
     """Models without a score."""
@@ -93,6 +97,7 @@ def leaderboard(run: Run, question: Question) -> Leaderboard:
         gold_contradictions=_rate(first.gold_contradiction_rate if first else None),
         has_coverage=any(score.coverage is not None for score in scores.values()),
         has_ranking=any(score.mean_average_precision for score in scores.values()),
+        has_options=any(score.option_mass is not None for score in scores.values()),
         majority=first.baseline_name if first else "",
         missing=tuple(model for model in run.models if model not in scores),
     )
@@ -151,6 +156,7 @@ def _row(score: Score, colour: str, best: Mapping[str, str]) -> Row:
         shares=tuple(share for share in shares(score.counts) if share.count),
         answered=tuple(number(score.answered.get(metric)) for metric in METRICS),
         ranking=_ranking(score, best.get(MAP)),
+        options=number(score.option_mass),
     )
 
 

@@ -10,12 +10,15 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
 
 from adapters.base import Model, Reply
 from harness import images
+from harness.engines.asks import ask_by_ask
 from harness.engines.failures import Patience, response
 from harness.errors import AdapterError, ImageError
 from harness.records import Decoding, Request, Response
@@ -74,15 +77,17 @@ class HFEngine:
         Raises:
             AdapterError: every request fails in the same way, or a question holds a special token of the model.
         """
+        return ask_by_ask(self.model, requests, partial(self._generate, decoding=decoding))
+
+    def _generate(self, requests: Iterator[Request], decoding: Decoding) -> Iterator[list[Response]]:
         pool = ThreadPoolExecutor(self.workers, "images", initializer=torch.set_num_threads, initargs=(1,))
         waiting: deque[Future[_Batch]] = deque()
-        position = 0
         try:
-            while position < len(requests) or waiting:
-                while position < len(requests) and len(waiting) < AHEAD:
-                    cut = requests[position : position + self.batch_size]
+            while True:
+                while len(waiting) < AHEAD and (cut := list(islice(requests, self.batch_size))):
                     waiting.append(pool.submit(self._prepare, cut))
-                    position += len(cut)
+                if not waiting:
+                    return
                 yield self._answer(waiting.popleft().result(), decoding)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -119,7 +124,7 @@ class HFEngine:
         if not items:
             return []
         try:
-            replies = self.model.answer(self._tensors(items) if tensors is None else tensors, decoding)
+            replies = self._reply(items, self._tensors(items) if tensors is None else tensors, decoding)
             self._patience.success(len(replies))
             return list(replies)
         except AdapterError:
@@ -134,6 +139,13 @@ class HFEngine:
         if full:
             self._shrink(half)
         return self._ask(items[:half], None, decoding) + self._ask(items[half:], None, decoding)
+
+    def _reply(self, items: list[_Item], tensors: Any, decoding: Decoding) -> list[Reply]:
+        """Free answers, or the choice among the options of one ask each."""
+        asks = [ask for item in items for ask in item.request.asks]
+        if not asks:
+            return self.model.answer(tensors, decoding)
+        return self.model.choose(tensors, [ask.options for ask in asks])
 
     def _shrink(self, size: int) -> None:
         self.batch_size = min(self.batch_size, size)

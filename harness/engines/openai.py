@@ -17,6 +17,7 @@ from openai import APIStatusError, AsyncOpenAI, BadRequestError
 
 from adapters.registry import Endpoint
 from harness.engines import chat
+from harness.engines.asks import refuse
 from harness.engines.budget import Budget, Ticket
 from harness.engines.complaints import fatal, sentence
 from harness.engines.endpoint import EndpointOptions
@@ -66,7 +67,7 @@ class OpenAIEngine:
             BudgetError: one more request could go beyond the budget.
         """
         with asyncio.Runner() as loop:
-            crowd = _Crowd(self, requests, decoding)
+            crowd = _Crowd(self, list(refuse(requests, f"{self.endpoint.model} behind a server")), decoding)
             try:
                 while rows := loop.run(crowd.some()):
                     yield rows

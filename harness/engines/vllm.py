@@ -10,15 +10,18 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import torch
 
 from adapters.base import Reply
 from adapters.hf import ChatModel
+from adapters.options import chosen
 from harness import images
+from harness.engines.asks import ask_by_ask
 from harness.engines.failures import Patience, response, sentence
 from harness.engines.vllm_start import start
 from harness.errors import AdapterError, ImageError
@@ -80,14 +83,19 @@ class VllmEngine:
             AdapterError: every request fails in the same way, a question holds a special token of the model, or vLLM
                 breaks off.
         """
+        return ask_by_ask(self.model, together(requests), partial(self._generate, decoding=decoding))
+
+    def _generate(self, requests: Iterator[Request], decoding: Decoding) -> Iterator[list[Response]]:
         pool = ThreadPoolExecutor(self.workers, "images", initializer=torch.set_num_threads, initargs=(1,))
-        todo, waiting = deque(together(requests)), deque[Future[_Item]]()
+        waiting = deque[Future[_Item]]()
         asked: dict[str, _Item] = {}
         clock = time.perf_counter()
         try:
-            while todo or waiting or asked:
-                while todo and len(waiting) < AHEAD:
-                    waiting.append(pool.submit(self._prepare, todo.popleft()))
+            while True:
+                coming = islice(requests, AHEAD - len(waiting))
+                waiting.extend(pool.submit(self._prepare, request) for request in coming)
+                if not waiting and not asked:
+                    return
                 results = [*self._admit(waiting, asked, decoding), *self._step(asked, decoding)]
                 if results:
                     seconds = (time.perf_counter() - clock) / len(results)
@@ -122,7 +130,7 @@ class VllmEngine:
     def _add(self, item: _Item, asked: dict[str, _Item], decoding: Decoding) -> Exception | None:
         name = next(self._names)
         try:
-            self._vllm.add_request(name, item.rendered, self._sampling(decoding))
+            self._vllm.add_request(name, item.rendered, self._sampling(item.request, decoding))
         except Exception as error:  # noqa: BLE001 - a prompt may be longer than the model can read, say
             return error
         item.rendered = None  # vLLM has its own
@@ -140,26 +148,37 @@ class VllmEngine:
                 f"vLLM broke off while answering: {sentence(error)} Where memory ran out, a smaller --batch-size helps."
             ) from error
         for output in outputs:
-            row = list(output.outputs[0].token_ids)
-            reply = self.model.reply(row, len(output.prompt_token_ids), decoding)
+            request = asked[output.request_id].request
+            reply = self._reply(request, output, decoding)
             met = bool(decoding.stop) and reply.finish == "stop"
             if met and not output.finished:
                 self._vllm.abort_request([output.request_id])
             if met or output.finished:
                 self._patience.success(1)
                 item = asked.pop(output.request_id)
-                yield item.request, reply.model_copy(update={"image_tokens": item.image_tokens})
+                yield request, reply.model_copy(update={"image_tokens": item.image_tokens})
 
-    def _sampling(self, decoding: Decoding) -> Any:
+    def _reply(self, request: Request, output: Any, decoding: Decoding) -> Reply:
+        found, length = output.outputs[0], len(output.prompt_token_ids)
+        if request.asks:
+            (ask,) = request.asks
+            logprobs = {place: one.logprob for place, one in found.logprobs[0].items()}
+            return chosen(self.model.options.of(ask.options), logprobs, length)
+        return self.model.reply(list(found.token_ids), length, decoding)
+
+    def _sampling(self, request: Request, decoding: Decoding) -> Any:
         """Decoding in the words of vLLM, every value that could change an answer explicit.
 
-        Stop strings are looked for in the adapter's own reading of the tokens, which needs them as they come.
+        Stop strings are looked for in the adapter's own reading of the tokens, which needs them as they come. Of a
+        request for options the first token is all that is read.
         """
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        wanted = [place for ask in request.asks for ids in self.model.options.of(ask.options).values() for place in ids]
         return SamplingParams(
-            max_tokens=decoding.max_new_tokens,
+            max_tokens=1 if wanted else decoding.max_new_tokens,
+            logprob_token_ids=wanted or None,
             temperature=decoding.temperature,
             top_p=1.0,
             top_k=0,

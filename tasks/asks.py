@@ -1,0 +1,40 @@
+"""Evidence instead of free text: a question as asks, each settled by the first token of an answer.
+
+A question of one label is one ask, its labels behind letters: "A. angry\\nB. disgust\\n...". A question of K attributes
+is K asks, yes or no each. The prompts are prompts/choice/.
+"""
+
+from string import ascii_uppercase
+
+import prompts
+from harness.records import Ask, Prompt, Record
+from tasks.labels import label_space
+from tasks.registry import Question
+
+YES_NO = ("Yes", "No")
+LETTER, ATTRIBUTE = "choice/letter", "choice/yes-no"
+_ANY = "..."
+
+
+class Choice(Record):
+    """How a question is put where options are asked for."""
+
+    prompt: Prompt
+    """Its words; of attributes, with dots for the name of each."""
+    asks: tuple[Ask, ...]
+    """One, or one for each attribute, in the order of the space."""
+
+
+def choice(question: Question) -> Choice:
+    """A question as asks."""
+    space = label_space(question.space)
+    if space.kind != "attributes":
+        letters = tuple(ascii_uppercase[: len(space.labels)])
+        options = tuple(zip(letters, space.display, strict=True))
+        prompt = prompts.render(LETTER, question=question.prompt, options=options)
+        return Choice(prompt=prompt, asks=(Ask(text=prompt.text, options=letters, labels=space.labels),))
+    named = [prompts.render(ATTRIBUTE, attribute=name).text for name in space.display]
+    asks = [
+        Ask(text=text, options=YES_NO, labels=(label, None)) for text, label in zip(named, space.labels, strict=True)
+    ]
+    return Choice(prompt=prompts.render(ATTRIBUTE, attribute=_ANY), asks=tuple(asks))
