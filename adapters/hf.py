@@ -135,6 +135,11 @@ class ChatModel:
     def prepare(self) -> None:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
 
+    @classmethod
+    def not_on_vllm(cls, source: str, protocol: Protocols) -> str:
+        """Why vLLM cannot answer for this checkpoint and protocol, and what helps; empty where it can."""
+        return ""
+
     @staticmethod
     def vllm_config(config: Any) -> Any:
         """The checkpoint's configuration as vLLM's network reads it."""

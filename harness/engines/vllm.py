@@ -5,6 +5,7 @@ vLLM computes in between. Requests about one picture stand together, so that it 
 beginning of their prompts is computed once.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -175,9 +176,12 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        words = self.model.generation(decoding)  # only what an adapter asks for beyond all others is taken from there
         wanted = [place for ask in request.asks for ids in self.model.options.of(ask.options).values() for place in ids]
         return SamplingParams(
             max_tokens=1 if wanted else decoding.max_new_tokens,
+            min_tokens=words.get("min_new_tokens", 0),
+            logit_bias=dict.fromkeys(words.get("suppress_tokens", ()), -math.inf) or None,
             logprob_token_ids=wanted or None,
             temperature=decoding.temperature,
             top_p=1.0,

@@ -55,6 +55,7 @@ def _item(model: ChatModel, features: Mapping[str, Any]) -> MultiModalKwargsItem
     elements = {
         name: MultiModalFieldElem(features[ours][0], MultiModalBatchedField(keep_on_cpu=name in told.on_cpu))
         for name, ours in told.pictures.items()
+        if ours in features  # FaceInsight may have been made without maps
     } | {
         name: MultiModalFieldElem(features[ours], MultiModalFlatField(slices=[whole], keep_on_cpu=name in told.on_cpu))
         for name, ours in told.parts.items()
