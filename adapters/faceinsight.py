@@ -40,9 +40,7 @@ class FaceInsight(ChatModel):
         {"answers": "decisions"} | dict.fromkeys(("image_size", "image_tokens", "map_size", "map_tokens"), AS_SAVED)
     )
     fixed = ("image_size", "image_tokens", "map_size", "map_tokens")
-    on_vllm = OnVllm(
-        own_vision=True, pictures={"pixel_values": "pixel_values", "seg_pixel_values": "seg_pixel_values"}
-    )
+    on_vllm = OnVllm(own_vision=True, pictures={"pixel_values": "pixel_values", "seg_pixel_values": "seg_pixel_values"})
     maps: Path | None = None
     """Where the segmentation maps lie."""
 

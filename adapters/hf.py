@@ -219,7 +219,7 @@ class ChatModel:
         return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
 
     def wordless(self, ids: torch.Tensor) -> torch.Tensor:
-        """Where prompts hold no words but what the network makes of the picture, as a mask of token ids [..., length]."""
+        """Where token ids [..., length] stand for no words, but for what the network makes of a picture: a mask."""
         return ids == self.config.image_token_id
 
     def blank(self, image: Image.Image) -> BatchFeature:

@@ -22,9 +22,7 @@ class Nvila(ChatModel):
         "<|im_start|>user\n<image>{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>",)
-    on_vllm = OnVllm(
-        own_vision=True, pictures={"block_sizes": "block_sizes"}, parts={"pixel_values": "pixel_values"}
-    )
+    on_vllm = OnVllm(own_vision=True, pictures={"block_sizes": "block_sizes"}, parts={"pixel_values": "pixel_values"})
     defaults = MappingProxyType(dict.fromkeys(("max_tiles", "scales", "tokens_per_tile"), AS_SAVED))
     fixed = ("scales", "tokens_per_tile")
 

@@ -7,7 +7,7 @@ Knows no vLLM: vllm_network.py puts a language model of vLLM's behind it.
 
 import copy
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,7 @@ class OwnVision:
                 yield new, tensor
                 continue
             converter = next(one for one in self._converters if pattern in one.source_patterns)
-            converter.add_tensor(new, name, pattern, tensor)
+            converter.add_tensor(new, name, pattern, cast(Any, tensor))  # it takes what is loaded as well
             yield from converter.convert(new).items()
 
 

@@ -32,14 +32,18 @@ class OwnVisionForVllm(nn.Module, SupportsMultiModal):
         ValueError: the text is that of another network than Llama or Qwen2, or weights are missing.
     """
 
+    vision: Any
+    language_model: Any
+
     def __init__(self, *, vllm_config: VllmConfig, prefix: str = "") -> None:
         super().__init__()
         config = vllm_config.model_config.hf_config
-        with self._mark_tower_model(vllm_config, "image"):
+        marking: Any = super()  # vLLM's base is untyped
+        with marking._mark_tower_model(vllm_config, "image"):
             self._own = OwnVision(config, torch.get_default_dtype())
             self.vision = self._own.body
         text = config.get_text_config()
-        with self._mark_language_model(vllm_config):
+        with marking._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
                 vllm_config=vllm_config,
                 hf_config=text,
@@ -73,7 +77,7 @@ class OwnVisionForVllm(nn.Module, SupportsMultiModal):
         return logits
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:
-        """Take what is ours and hand the rest on, while the checkpoint is read once; returns the names that were filled.
+        """Take what is ours and hand the rest on, in one reading of the checkpoint; gives the names that were filled.
 
         Raises:
             ValueError: a weight of the vision side is missing or of another shape.
