@@ -24,6 +24,9 @@ _BODY, _WORDS, _HEAD = "model.", "model.language_model.", "lm_head."
 class OwnVision:
     """All of a network that comes before its language model, empty, as `body`.
 
+    `folders` names those in which the weights lie, where they do not lie beside the configuration. The language model's
+    is the first, and its names are its own; those of the others begin with the name of the folder.
+
     Args:
         config: of the whole network, one of adapters/ports or FaceInsight.
         dtype: of its weights, but for those that the network keeps in float32.
@@ -34,6 +37,8 @@ class OwnVision:
             network: Any = AutoModelForImageTextToText.from_config(
                 _without_words(config), dtype=dtype, attn_implementation="sdpa"
             )
+        self.folders: tuple[str, ...] = getattr(network, "folders", ())
+        self._config, self._as_one = config, getattr(network, "as_one", None)
         # Asked for while the network is whole: names may be those of the language model.
         transforms = get_model_conversion_mapping(network)
         self._renamings = [one for one in transforms if isinstance(one, WeightRenaming)]
@@ -54,6 +59,8 @@ class OwnVision:
         Raises:
             ValueError: a weight of the body is missing or of another shape.
         """
+        if self._as_one is not None:
+            weights = self._as_one(weights, self._config)
         own = self.body.state_dict()
         missing = set(own)
         for name, tensor in self._renamed(weights):

@@ -10,13 +10,14 @@ Shapes: B pictures, N places of a prompt that hold no words, L tokens of a step,
 
 # mypy: disallow-untyped-calls=False
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, Qwen2Config
 from vllm.config import VllmConfig
+from vllm.model_executor.model_loader import DefaultModelLoader
 from vllm.model_executor.models.interfaces import SupportsMultiModal
 from vllm.model_executor.models.utils import init_vllm_registered_model, maybe_prefix
 
@@ -42,6 +43,7 @@ class OwnVisionForVllm(nn.Module, SupportsMultiModal):
         with marking._mark_tower_model(vllm_config, "image"):
             self._own = OwnVision(config, torch.get_default_dtype())
             self.vision = self._own.body
+        self._look_into(self._own.folders, vllm_config.model_config)
         text = config.get_text_config()
         with marking._mark_language_model(vllm_config):
             self.language_model = init_vllm_registered_model(
@@ -50,6 +52,15 @@ class OwnVisionForVllm(nn.Module, SupportsMultiModal):
                 prefix=maybe_prefix(prefix, "language_model"),
                 architectures=[_architecture(text)],
             )
+
+    def _look_into(self, folders: Sequence[str], model: Any) -> None:
+        """Tell vLLM's loader, which asks its networks, where the weights of a checkpoint in several folders lie."""
+        if folders:
+            self.allow_patterns_overrides = [f"{folders[0]}/*.safetensors"]
+            self.secondary_weights = [
+                DefaultModelLoader.Source(model.model, model.revision, subfolder=folder, prefix=f"{folder}.")
+                for folder in folders[1:]
+            ]
 
     def embed_multimodal(self, **tensors: Any) -> tuple[Tensor, ...]:
         """Of the tensors of B pictures, as `on_vllm` names them, one [N, D] each."""
