@@ -190,6 +190,7 @@ class VllmEngine:
             repetition_penalty=1.0,
             seed=decoding.seed,
             stop_token_ids=self.model.stop_ids,
+            ignore_eos=True,  # vLLM would add those of the published generation settings, whatever it is told of these
             detokenize=False,
             output_kind=RequestOutputKind.CUMULATIVE if decoding.stop else RequestOutputKind.FINAL_ONLY,
         )
