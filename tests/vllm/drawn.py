@@ -1,7 +1,7 @@
-"""Tiny random checkpoints of all models whose text has heads of 32 numbers at least: narrower ones vLLM has not on a CPU.
+"""Tiny random checkpoints whose text has heads of 32 numbers at least, as vLLM wants them on a CPU.
 
-They are those the upstream codes wrote (tests/golden/), as they are or with their heads joined in pairs, which asks for
-no other weights; NVILA's text is drawn anew, and FaceInsight, which has no upstream, altogether.
+They are those the upstream codes wrote (tests/golden/), as they are or with their heads joined in pairs, for which the
+same weights do; NVILA's text is drawn anew, and FaceInsight, which has no upstream, altogether.
 """
 
 import json
