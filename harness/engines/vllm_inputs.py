@@ -8,8 +8,12 @@ that vLLM would have asked is replaced by one that knows the sizes only.
 # mypy: disallow-untyped-calls=False
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+import os
+import pickle
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -28,6 +32,7 @@ from vllm.multimodal.inputs import (
 from vllm.multimodal.processing import BaseProcessingInfo
 
 from adapters.hf import ChatModel
+from harness.engines.vllm_plugin import FOR_WORKERS
 
 _IMAGE = "image"
 _LARGE = (1344, 1344)
@@ -87,15 +92,25 @@ def _tensors(data: Any) -> list[torch.Tensor]:
     return [data] if isinstance(data, torch.Tensor) else [tensor for one in data for tensor in _tensors(one)]
 
 
-def bring_own_inputs(model: ChatModel, network: type) -> None:
-    """Replace the processor of a network of vLLM's for this model by one that never processes anything.
+class Blank(NamedTuple):
+    """What the stand-in for the processor of a network of vLLM's knows, in every process that has the network."""
 
-    Args:
-        model: the adapter.
-        network: a class of vLLM's, or OwnVisionForVllm.
-    """
+    network: type
+    """A class of vLLM's, or OwnVisionForVllm."""
+    picture: MultiModalInput
+    """To measure the memory with."""
+    tokens: int
+    """Places that a picture takes at most."""
+
+
+def blank(model: ChatModel, network: type) -> Blank:
+    """For an adapter's pictures."""
     large = model.blank(Image.new("RGB", _LARGE))
-    tokens = int(model.wordless(large["input_ids"]).sum())
+    return Blank(network, rendered(model, large), int(model.wordless(large["input_ids"]).sum()))
+
+
+def bring_own_inputs(known: Blank) -> None:
+    """Replace the processor of a network, in this process, by one that never processes anything."""
 
     class Sizes(BaseProcessingInfo):
         """How many pictures a prompt has, and how many tokens they come to at most."""
@@ -104,7 +119,7 @@ def bring_own_inputs(model: ChatModel, network: type) -> None:
             return {_IMAGE: 1}
 
         def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
-            return {_IMAGE: tokens}
+            return {_IMAGE: known.tokens}
 
     class Rendered:
         """Stands for vLLM's processor; all it is asked for is a picture to measure the memory with."""
@@ -113,7 +128,26 @@ def bring_own_inputs(model: ChatModel, network: type) -> None:
             self.info = info
 
         def get_dummy_mm_inputs(self, *args: Any, **kwargs: Any) -> MultiModalInput:
-            return rendered(model, large)
+            return known.picture
 
     register = MULTIMODAL_REGISTRY.register_processor(Rendered, info=Sizes, dummy_inputs=lambda info: None)
-    register(network)
+    register(known.network)
+
+
+@contextmanager
+def for_workers(known: Blank) -> Iterator[None]:
+    """While this lasts, the processes that vLLM starts bring their own inputs too (vllm_plugin.py)."""
+    with tempfile.NamedTemporaryFile(prefix="face-harness-") as file:  # for this user's eyes only
+        pickle.dump(known, file)
+        file.flush()
+        os.environ[FOR_WORKERS] = file.name
+        try:
+            yield
+        finally:
+            del os.environ[FOR_WORKERS]
+
+
+def bring_inputs_of_parent() -> None:
+    """In a process of vLLM's: do what the one that started it did."""
+    with open(os.environ[FOR_WORKERS], "rb") as file:
+        bring_own_inputs(pickle.load(file))  # noqa: S301 - written by `for_workers` in our own parent

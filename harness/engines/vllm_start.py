@@ -4,12 +4,16 @@
 
 import logging
 import os
+from contextlib import nullcontext
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapters.hf import ChatModel
 from harness.engines.vllm_plugin import overridden, register
 from harness.errors import AdapterError
+
+if TYPE_CHECKING:
+    from harness.engines.vllm_inputs import Blank
 
 _CPU_CACHE = 2 << 30
 """Bytes for keys and values on a CPU; VLLM_CPU_KVCACHE_SPACE (GiB) overrides it. On a GPU vLLM takes what is left."""
@@ -39,6 +43,8 @@ def _start(model: ChatModel, room: int) -> Any:
     from vllm.platforms import current_platform
     from vllm.v1.engine.llm_engine import LLMEngine
 
+    from harness.engines.vllm_inputs import for_workers
+
     place = current_platform.device_type
     if model.device.type != place or model.device.index:
         raise AdapterError(
@@ -63,26 +69,29 @@ def _start(model: ChatModel, room: int) -> Any:
         use_tqdm_on_load=False,
         **({"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if place == "cpu" else {}),
     )
-    config = _configured(model, arguments)
-    return LLMEngine.from_vllm_config(config, disable_log_stats=True)
+    config, known = _configured(model, arguments)
+    with for_workers(known) if config.parallel_config.world_size > 1 else nullcontext():
+        return LLMEngine.from_vllm_config(config, disable_log_stats=True)
 
 
-def _configured(model: ChatModel, arguments: Any) -> Any:
-    """vLLM's configuration, and in place of the processor of the network that it names ours."""
+def _configured(model: ChatModel, arguments: Any) -> tuple[Any, "Blank"]:
+    """vLLM's configuration, and what stands in for the processor of the network that it names."""
     from vllm.model_executor.model_loader import get_model_architecture
 
-    from harness.engines.vllm_inputs import bring_own_inputs
+    from harness.engines.vllm_inputs import blank, bring_own_inputs
 
     assert model.on_vllm is not None
     if model.on_vllm.own_vision:  # vLLM takes a network without a processor for one that sees no pictures
         from harness.engines.vllm_network import OwnVisionForVllm
 
         register()
-        bring_own_inputs(model, OwnVisionForVllm)
-        return arguments.create_engine_config()
+        known = blank(model, OwnVisionForVllm)
+        bring_own_inputs(known)
+        return arguments.create_engine_config(), known
     config = arguments.create_engine_config()
-    bring_own_inputs(model, get_model_architecture(config.model_config)[0])
-    return config
+    known = blank(model, get_model_architecture(config.model_config)[0])
+    bring_own_inputs(known)
+    return config, known
 
 
 def _settle_environment() -> None:
