@@ -51,12 +51,12 @@ class OptionTokens:
 
     def _ids(self, option: str) -> set[int]:
         forms = {option} if len(option) == 1 else {option, option.lower(), option.upper()}
-        return {place for form in forms for place in self._whole.get(form) or self._pieces(form)}
+        return {place for form in forms for place in self._whole.get(form, ())} or self._pieces(option)
 
-    def _pieces(self, form: str) -> list[int]:
+    def _pieces(self, option: str) -> set[int]:
         """The first piece of an option that is no token of its own, at the beginning of a text and after a space."""
-        rows = [self._tokenizer.encode(text, add_special_tokens=False) for text in (form, f" {form}")]
-        return [next(place for place in row if self._tokenizer.decode([place]).strip()) for row in rows]
+        rows = [self._tokenizer.encode(text, add_special_tokens=False) for text in (option, f" {option}")]
+        return {next(place for place in row if self._tokenizer.decode([place]).strip()) for row in rows}
 
     def _check(self, found: Tokens) -> None:
         owner: dict[int, str] = {}

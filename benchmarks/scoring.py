@@ -3,7 +3,9 @@
     python -m benchmarks.scoring [--samples 20000] [--models 10]
 
 Replies are put together from rows of the parser's table (tests/tasks/replies.jsonl), three to a reply, so that they are
-as long and as varied as what models write. Prints seconds of `score` and of `report`, each in a process of its own.
+as long and as varied as what models write. A row comes again and again, though seldom beside the same two; the parser
+gains nothing from that, for it remembers no text. Prints seconds of `score` and of `report`, each in a process of its
+own.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from harness.overrides import Choices, of_models
 from harness.plan import first_of_each, identity, request_key
 from harness.records import Answers, Decoding, ImageRef, Parsed, Request, Response
 from harness.score import predict
-from tasks.asks import choice
+from tasks.asks import offer
 from tasks.labels import label_space
 from tasks.registry import Question, questions_of
 
@@ -66,7 +66,7 @@ def _request(path: Path, asked: Question, decoding: Decoding, answers: Answers) 
         pixels = digest(read(ref))
     except ImageError as error:
         raise ImageError(f"{error}. Nothing was asked.") from error
-    text, asks = asked.render().text, choice(asked).asks if answers == "choice" else ()
+    text, asks = asked.render().text, offer(asked).asks if answers == "choice" else ()
     key = request_key(pixels, identity(text, asks), decoding)
     return Request(key=key, sample_id=path.name, image=ref, text=text, space=asked.space, asks=asks)
 

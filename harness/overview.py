@@ -75,30 +75,25 @@ def show_tasks() -> None:
 
 
 def show_scores(scores: Sequence[Score]) -> None:
-    """The four metrics in percent, mAP where any model has it, the constant answer's accuracy, what was answered."""
+    """The four metrics in percent, mAP where any model has it, the constant answer's accuracy, what was answered.
+
+    Where options were asked for, all that did not fail is answered, and the last column says how freely.
+    """
     ranks = any(row.mean_average_precision for row in scores)
     chose = any(row.option_mass is not None for row in scores)
     title = "Scores in percent; const is the accuracy of the constant answer"
     if chose:
-        title += ",\nopt the probability that a first token was an option at all"
+        title += ",\noptions the probability that a first token was one of them at all"
     # A question has a line of its own: beside each model its name would take the table beyond 80 columns.
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("question and model", no_wrap=True)
-    for head in (
-        "acc",
-        "prec",
-        "rec",
-        "F1",
-        *(["mAP"] if ranks else []),
-        *(["opt"] if chose else []),
-        "const",
-        "answered",
-    ):
+    for head in ("acc", "prec", "rec", "F1", *(["mAP"] if ranks else []), "const", "options" if chose else "answered"):
         table.add_column(head, no_wrap=True, justify="right")
     for asked, rows in groupby(scores, key=lambda row: row.question):
         table.add_row(f"[bold]{escape(asked)}[/bold]")
         for row in rows:
-            table.add_row(f" {escape(row.model)}", *_numbers(row, ranks, chose), _answered(row))
+            last = _percent(row.option_mass) if chose else _answered(row)
+            table.add_row(f" {escape(row.model)}", *_numbers(row, ranks), last)
     terminal().print(table)
 
 
@@ -192,10 +187,9 @@ def _words_of(seconds: float) -> str:
     return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
-def _numbers(row: Score, ranks: bool, chose: bool) -> list[str]:
+def _numbers(row: Score, ranks: bool) -> list[str]:
     estimates = [row.metrics.get(name) for name in METRICS] + ([row.mean_average_precision] if ranks else [])
     values = [estimate.value if estimate else None for estimate in estimates]
-    values += [row.option_mass] if chose else []
     return [_percent(value) for value in (*values, row.baseline.get("accuracy"))]
 
 

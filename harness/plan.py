@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar, overload
 from harness.digests import Seen, look
 from harness.errors import ImageError
 from harness.records import Answers, Ask, Case, Decoding, ImageRef, Prompt, Request, Sample
-from tasks.asks import choice
+from tasks.asks import offer
 from tasks.datasets import DataOptions
 from tasks.datasets.base import Tally
 from tasks.registry import Question, samples
@@ -147,7 +147,7 @@ class Planner:
         loaded = samples(question, self.root, "test", self.limit, self.seed, self.options)
         if question.dataset != self._dataset:
             self._dataset, self._seen = question.dataset, {}
-        asked = choice(question) if self.answers == "choice" else None
+        asked = offer(question) if self.answers == "choice" else None
         prompt, asks = (asked.prompt, asked.asks) if asked else (question.render(), ())
         words = identity(prompt.text, asks)
         pictures = self.look(list(loaded.samples.faces.images()))

@@ -131,7 +131,7 @@ class Response(Record):
     """Places of the prompt that held what the network made of the picture; None where it is not known."""
     label_scores: Evidence | None = None
     """For labels of the question's space, from a model that has it."""
-    option_mass: float | None = None
+    option_mass: float | None = Field(default=None, ge=0, le=1)
     """Where options were asked for: the probability that the first token is one of any of them, before it was shared
     out among them; the mean over the asks of a request."""
 
@@ -165,7 +165,7 @@ class Prediction(Parsed):
     sample_id: str
     label_scores: Evidence | None = None
     """As in the response; none where that failed."""
-    option_mass: float | None = None
+    option_mass: float | None = Field(default=None, ge=0, le=1)
     """As in the response: then labels are read from the evidence, and not from text."""
 
 
@@ -202,7 +202,7 @@ class Score(Record):
     """Fraction of answered replies that contradict themselves."""
     gold_contradiction_rate: float | None = None
     """The same rate for the annotations themselves."""
-    option_mass: float | None = None
+    option_mass: float | None = Field(default=None, ge=0, le=1)
     """Where options were asked for: the mean probability that the first token was one of them at all. What is far below
     1 was forced: the model wanted to say something else."""
     ranked: int = 0

@@ -1,6 +1,5 @@
 """From stored responses to predictions and scores: seconds, on a laptop, without a model."""
 
-import gc
 import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,17 +57,19 @@ def _score_one(path: Path, model: str, asked: Question) -> Score | None:
     cases = [case for case in _cases(path, asked.name) if case.key in responses]
     if not cases:
         return None
-    predictions = _predictions(cases, responses, asked)
-    folder.write_predictions(model, asked.name, predictions)
-    return score(asked, model, _samples(cases), predictions)
+    kept: list[Prediction] = []
+    folder.write_predictions(model, asked.name, _predictions(cases, responses, asked, kept))
+    return score(asked, model, _samples(cases), kept)
 
 
-def _predictions(cases: Sequence[Case], responses: Mapping[str, Response], asked: Question) -> list[Prediction]:
-    gc.disable()  # records hold no cycles, and looking for them again and again takes a tenth of the time
-    try:
-        return [_predict(case, responses[case.key], asked) for case in cases]
-    finally:
-        gc.enable()
+def _predictions(
+    cases: Sequence[Case], responses: Mapping[str, Response], asked: Question, kept: list[Prediction]
+) -> Iterator[Prediction]:
+    """One prediction after the other, each kept too, but for its mentions: most of its memory, and nothing to score."""
+    for case in cases:
+        prediction = _predict(case, responses[case.key], asked)
+        kept.append(prediction.model_copy(update={"mentions": ()}))
+        yield prediction
 
 
 @lru_cache(maxsize=1)

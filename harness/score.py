@@ -28,7 +28,7 @@ def predict(response: Response, space: LabelSpace) -> Prediction:
     else:
         said = parse(response.text, space, response.finish)
     evidence = {"label_scores": response.label_scores, "option_mass": response.option_mass}
-    return Prediction.model_validate({**said.model_dump(), **asked, **evidence})
+    return Prediction(**vars(said), **asked, **evidence)
 
 
 def decide(evidence: Evidence, space: LabelSpace) -> Parsed:
@@ -111,15 +111,24 @@ def _answers(space: LabelSpace, scored: Sequence[Pair], answered: Bools) -> Answ
 
 
 def _attributes(space: LabelSpace, position: Mapping[str, int], scored: Sequence[Pair], answered: Bools) -> Attributes:
-    truth, mask, said = (np.zeros((len(scored), len(position)), dtype=bool) for _ in range(3))
-    for row, (sample, prediction) in enumerate(scored):
-        if isinstance(sample.gold, str):
-            raise DataError(f"sample {sample.id}: gold '{sample.gold}' is one label, {space.name} wants attributes.")
-        columns = [_known(space, position, sample, label) for label in sample.gold]
-        mask[row, columns] = True
-        truth[row, columns] = list(sample.gold.values())
-        said[row, [position[label] for label in prediction.yes]] = True
+    golds = [_gold(space, position, sample) for sample, _ in scored]
+    shape = len(golds), len(position)
+    # One row after the other by map, which is the quickest way through so many cells.
+    truth = np.array([list(map(gold.get, position)) for gold in golds], dtype=bool).reshape(shape)  # None is False
+    mask = np.array([list(map(gold.__contains__, position)) for gold in golds], dtype=bool).reshape(shape)
+    said = np.zeros(shape, dtype=bool)
+    claims = [(row, position[label]) for row, (_, prediction) in enumerate(scored) for label in prediction.yes]
+    said[tuple(np.array(claims, dtype=np.int64).reshape(-1, 2).T)] = True
     return Attributes(truth, mask, said, answered)
+
+
+def _gold(space: LabelSpace, position: Mapping[str, int], sample: Sample) -> dict[str, bool]:
+    if isinstance(sample.gold, str):
+        raise DataError(f"sample {sample.id}: gold '{sample.gold}' is one label, {space.name} wants attributes.")
+    if not sample.gold.keys() <= position.keys():
+        for label in sample.gold:
+            _known(space, position, sample, label)
+    return sample.gold
 
 
 def _known(space: LabelSpace, position: Mapping[str, int], sample: Sample, label: str) -> int:

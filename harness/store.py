@@ -120,7 +120,7 @@ class RunFolder:
         """The newest response per key; a last line that was cut off by a crash is not read."""
         return {row.key: row for row in _read_rows(self._file("responses", model, question), Response)}
 
-    def write_predictions(self, model: str, question: str, predictions: Sequence[Prediction]) -> None:
+    def write_predictions(self, model: str, question: str, predictions: Iterable[Prediction]) -> None:
         """Replace the predictions of a model on a question."""
         _write_rows(self._file("predictions", model, question), predictions)
 
@@ -159,7 +159,11 @@ def write_atomically(file: Path, text: str | Iterable[str]) -> None:
     """Replace a file as a whole: a reader or a crash sees the old text or the new one, never a part."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as stream:
-        stream.writelines([text] if isinstance(text, str) else text)
+        try:
+            stream.writelines([text] if isinstance(text, str) else text)
+        except BaseException:  # the lines may be made while they are written, and be stopped by ctrl-C
+            os.unlink(stream.name)
+            raise
     os.chmod(stream.name, 0o644)  # results are for the group to read; temporary files are private
     os.replace(stream.name, file)
 

@@ -16,7 +16,7 @@ LETTER, ATTRIBUTE = "choice/letter", "choice/yes-no"
 _ANY = "..."
 
 
-class Choice(Record):
+class Offer(Record):
     """How a question is put where options are asked for."""
 
     prompt: Prompt
@@ -25,16 +25,16 @@ class Choice(Record):
     """One, or one for each attribute, in the order of the space."""
 
 
-def choice(question: Question) -> Choice:
-    """A question as asks."""
+def offer(question: Question) -> Offer:
+    """A question as asks, with the options it offers."""
     space = label_space(question.space)
     if space.kind != "attributes":
         letters = tuple(ascii_uppercase[: len(space.labels)])
         options = tuple(zip(letters, space.display, strict=True))
         prompt = prompts.render(LETTER, question=question.prompt, options=options)
-        return Choice(prompt=prompt, asks=(Ask(text=prompt.text, options=letters, labels=space.labels),))
+        return Offer(prompt=prompt, asks=(Ask(text=prompt.text, options=letters, labels=space.labels),))
     named = [prompts.render(ATTRIBUTE, attribute=name).text for name in space.display]
     asks = [
         Ask(text=text, options=YES_NO, labels=(label, None)) for text, label in zip(named, space.labels, strict=True)
     ]
-    return Choice(prompt=prompts.render(ATTRIBUTE, attribute=_ANY), asks=tuple(asks))
+    return Offer(prompt=prompts.render(ATTRIBUTE, attribute=_ANY), asks=tuple(asks))

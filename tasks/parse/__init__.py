@@ -4,8 +4,7 @@ from harness.records import Finish, Parsed
 from tasks.labels import LabelSpace
 from tasks.parse.attributes import parse_attributes
 from tasks.parse.choice import parse_choice
-from tasks.parse.items import itemised
-from tasks.parse.text import tokens
+from tasks.parse.text import cut
 
 __all__ = ["parse"]
 
@@ -17,9 +16,9 @@ def parse(reply: str, space: LabelSpace, finish: Finish = "stop") -> Parsed:
     """
     if finish == "failed":
         return Parsed(status="failed")
-    found = tokens(reply)
-    if not found:
+    words = cut(reply)
+    if not words.texts:
         return Parsed(status="truncated" if finish == "length" else "unparsed")
     if space.kind == "attributes":
-        return parse_attributes(itemised(found, space), space, finish)
-    return parse_choice(found, space, finish)
+        return parse_attributes(words, space, finish)
+    return parse_choice(words, space, finish)

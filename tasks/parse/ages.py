@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tasks.labels import LabelSpace
 from tasks.parse.english import age_words, number_words
 from tasks.parse.named import Named
-from tasks.parse.text import SENTENCE_ENDS, Lexicon, Token, words
+from tasks.parse.text import SENTENCE_ENDS, Lexicon, words
 
 OLDEST = 116
 UNDER = -1
@@ -24,7 +24,7 @@ _JOINED = re.compile(r"([0-9]{1,3})(?:yo|yrs?|y)")
 
 
 class _Span(NamedTuple):
-    """Years from low to high, written in tokens[first:last]."""
+    """Years from low to high, written in texts[first:last]."""
 
     first: int
     last: int
@@ -32,12 +32,12 @@ class _Span(NamedTuple):
     high: float
 
 
-def ages(tokens: Sequence[Token], space: LabelSpace, bare: frozenset[int] = frozenset()) -> list[Named]:
+def ages(texts: Sequence[str], space: LabelSpace, bare: frozenset[int] = frozenset()) -> list[Named]:
     """Every age of a reply; at the places in bare a number alone is one."""
-    reader = _Reader([token.text for token in tokens], bare)
+    reader = _Reader(texts, bare)
     found: list[Named] = []
     place = 0
-    while place < len(tokens):
+    while place < len(texts):
         span = reader.span(place)
         if span:
             found.append(Named(span.first, span.last, label_of(span.low, span.high, space)))
@@ -66,7 +66,7 @@ def _phrases(name: str) -> Lexicon[bool]:
 class _Reader:
     """Reads the age that begins at a place."""
 
-    def __init__(self, texts: list[str], bare: frozenset[int]) -> None:
+    def __init__(self, texts: Sequence[str], bare: frozenset[int]) -> None:
         self.texts = texts
         self.bare = bare
 

@@ -9,14 +9,15 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from harness.records import Finish, Mention, Parsed, Status
+from harness.records import Finish, Parsed, Status
 from tasks.labels import LabelSpace
 from tasks.parse.english import word_set
-from tasks.parse.heads import Described, described, head_places
+from tasks.parse.heads import Described, described, head_nouns
+from tasks.parse.items import itemised
 from tasks.parse.named import guarded
-from tasks.parse.scope import Force, Scopes, scopes
-from tasks.parse.structure import Answer, Structure
-from tasks.parse.text import Lexicon, Token, words
+from tasks.parse.scope import Scopes, scopes
+from tasks.parse.structure import Structure
+from tasks.parse.text import Cut, Found, Lexicon, words
 
 NEAR = 4
 """Words of an adjective and its noun that are shown as one phrase."""
@@ -34,7 +35,7 @@ class Effect(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """tokens[first:last] says that label is value."""
+    """texts[first:last] says that label is value."""
 
     first: int
     last: int
@@ -67,29 +68,32 @@ def _lexicon(space: LabelSpace) -> Lexicon[tuple[Effect, ...]]:
     return Lexicon({phrase: tuple(found) for phrase, found in effects.items()})
 
 
-def parse_attributes(tokens: Sequence[Token], space: LabelSpace, finish: Finish) -> Parsed:
+def parse_attributes(reply: Cut, space: LabelSpace, finish: Finish) -> Parsed:
     """Read the attributes of a reply."""
-    marks = scopes(tokens)
-    statements = _without_alternatives(list(_statements(tokens, space, marks)), tokens, space)
+    texts = itemised(reply, space)
+    marks = scopes(texts)
+    statements = _without_alternatives(list(_statements(texts, space, marks)), texts, space)
     values, contradictions = settle(statements, space)
-    status = _status(values, contradictions, marks, finish)
+    named = [label for label in space.labels if label in values]
     return Parsed(
-        status=status,
-        yes=tuple(label for label in space.labels if values.get(label) is True),
-        no=tuple(label for label in space.labels if values.get(label) is False),
+        status=_status(values, contradictions, marks, finish),
+        yes=tuple(label for label in named if values[label]),
+        no=tuple(label for label in named if not values[label]),
         contradictions=contradictions,
         mentions=tuple(
-            _mention(one, tokens)
+            _mention(one, reply)
             for one in dict.fromkeys(statements)
             if not (one.weak and values.get(one.label) is (not one.value))  # overruled: it says nothing in the end
         ),
     )
 
 
-def _mention(one: Statement, tokens: Sequence[Token]) -> Mention:
+def _mention(one: Statement, reply: Cut) -> dict[str, object]:
     """The words to show for a statement: the adjective with its noun where they touch, else the adjective alone."""
     first, last = _core(one) if one.last - one.first > NEAR else (one.first, one.last)
-    return Mention(start=tokens[first].start, end=tokens[last - 1].end, label=one.label, value=one.value)
+    start, end = reply.span(first, last)
+    # As a mapping, for then all the mentions of a reply are validated at once.
+    return {"start": start, "end": end, "label": one.label, "value": one.value}
 
 
 def _status(
@@ -111,77 +115,84 @@ def settle(statements: Sequence[Statement], space: LabelSpace) -> tuple[dict[str
     for one in statements:
         (implied if one.weak else stated).setdefault(one.label, set()).add(one.value)
     values = {label: min(found) for label, found in {**implied, **stated}.items() if len(found) == 1}
-    for first, second in space.exclusive:
-        if values.get(first) and values.get(second) and (first in stated) != (second in stated):
+    rivals = [(first, second) for first, second in space.exclusive if values.get(first) and values.get(second)]
+    for first, second in rivals:
+        if first in values and second in values and (first in stated) != (second in stated):
             del values[second if first in stated else first]
-    pairs = [(label, label) for label in space.labels if len(stated.get(label, ())) == 2]
-    pairs += [(first, second) for first, second in space.exclusive if values.get(first) and values.get(second)]
+    torn = {label for label, found in stated.items() if len(found) == 2}
+    pairs = [(label, label) for label in space.labels if label in torn]
+    pairs += [(first, second) for first, second in rivals if first in values and second in values]
     return values, tuple(pairs)
 
 
-def _statements(tokens: Sequence[Token], space: LabelSpace, marks: Scopes) -> Iterable[Statement]:
-    texts = [token.text for token in tokens]
+def _statements(texts: Sequence[str], space: LabelSpace, marks: Scopes) -> Iterable[Statement]:
     phrases = [found for found in _lexicon(space).find(texts) if guarded(texts, found.first, found.last, space.guards)]
-    adjectives = list(described(texts, space))
-    taken = {one.place for one in adjectives} | {place for one in adjectives for place in range(one.place, one.last)}
+    nouns = head_nouns(texts, space)
+    adjectives = list(described(texts, nouns))
+    taken = {place for one in adjectives for place in range(one.place, one.last)}
     spoken = {place for found in phrases for place in range(found.first, found.last)}
-    described_words = taken | head_places(texts, space)
+    described_words = taken | {place for noun in nouns for place in range(noun.first, noun.last)}
     structure = Structure(texts, marks, spoken | described_words)
     for one in adjectives:
         yield from _of_adjective(one, structure)
     for found in phrases:
         places = range(found.first, found.last)
         if taken.isdisjoint(places) or not described_words.issuperset(places):
-            for effect in found.meaning:
-                yield from _of_phrase(found.first, found.last, effect, structure)
+            yield from _of_phrase(found, structure)
 
 
 def _of_adjective(one: Described, structure: Structure) -> Iterable[Statement]:
-    answer = structure.answer(min(one.place, one.noun), max(one.last, one.noun_last))
+    first, last = min(one.place, one.noun), max(one.last, one.noun_last)
+    answer = structure.answer(first, last)
     force = structure.marks.marks[one.place].force
-    if one.place < one.noun and structure.marks.marks[one.noun].force == Force.DOUBTED:
-        force = Force.DOUBTED
-    denied = force == Force.DENIED or answer == Answer.NO
+    if one.place < one.noun and structure.marks.marks[one.noun].force == "doubted":
+        force = "doubted"
+    denied = force == "denied" or answer == "no"
     if denied and not one.reversible:
         return
-    if force != Force.DOUBTED and answer != Answer.UNKNOWN:
-        first, last = min(one.place, one.noun), max(one.last, one.noun_last)
+    if force != "doubted" and answer != "unknown":
         yield Statement(first, last, one.label, one.value != denied, core=(one.place, one.last))
-    elif answer in (Answer.YES, Answer.NO):
-        yield Statement(one.place, one.last, one.label, one.value == (answer == Answer.YES), core=(one.place, one.last))
+    elif answer in ("yes", "no"):
+        yield Statement(one.place, one.last, one.label, one.value == (answer == "yes"), core=(one.place, one.last))
 
 
-def _of_phrase(first: int, last: int, effect: Effect, structure: Structure) -> Iterable[Statement]:
-    answer = structure.answer(first, last)
-    force = structure.marks.marks[first].force
-    if first in structure.marks.opens_denied and force != Force.DOUBTED:
-        force = Force.SAID
-    said: bool | None = force == Force.SAID if force != Force.DOUBTED else None
-    if answer in (Answer.YES, Answer.NO):
-        said = answer == Answer.YES
-    pronoun = effect.said == effect.denied
-    if said is None or answer == Answer.UNKNOWN or (pronoun and answer == Answer.NO):
+def _of_phrase(found: Found[tuple[Effect, ...]], structure: Structure) -> Iterable[Statement]:
+    answer = structure.answer(found.first, found.last)
+    force = structure.marks.marks[found.first].force
+    if found.first in structure.marks.opens_denied and force != "doubted":
+        force = "said"
+    said: bool | None = force == "said" if force != "doubted" else None
+    if answer in ("yes", "no"):
+        said = answer == "yes"
+    if said is None or answer == "unknown":
         return
-    value = effect.said if said else effect.denied
-    if value is not None:
-        yield Statement(first, last, effect.label, value, effect.weak or answer == Answer.HEADING)
+    for effect in found.meaning:
+        pronoun = effect.said == effect.denied
+        value = effect.said if said else effect.denied
+        if value is not None and not (pronoun and answer == "no"):
+            yield Statement(found.first, found.last, effect.label, value, effect.weak or answer == "heading")
 
 
-def _without_alternatives(statements: list[Statement], tokens: Sequence[Token], space: LabelSpace) -> list[Statement]:
+@lru_cache(maxsize=32)
+def _rivals(space: LabelSpace) -> set[tuple[str, str]]:
+    return set(space.exclusive) | {(second, first) for first, second in space.exclusive}
+
+
+def _without_alternatives(statements: list[Statement], texts: Sequence[str], space: LabelSpace) -> list[Statement]:
     """Drop both of "brown or black hair": neither is asserted."""
-    exclusive = set(space.exclusive) | {(second, first) for first, second in space.exclusive}
+    exclusive = _rivals(space)
     dropped: set[Statement] = set()
     statements = sorted(statements, key=_core)
     for one, other in pairwise(statements):
         opposed = one.label == other.label and one.value != other.value
         rivals = (one.label, other.label) in exclusive and one.value and other.value
-        if (opposed or rivals) and _or_between(one, other, tokens):
+        if (opposed or rivals) and _or_between(one, other, texts):
             dropped |= {one, other}
     return [one for one in statements if one not in dropped]
 
 
-def _or_between(one: Statement, other: Statement, tokens: Sequence[Token]) -> bool:
-    between = {token.text for token in tokens[_core(one)[1] : _core(other)[0]]}
+def _or_between(one: Statement, other: Statement, texts: Sequence[str]) -> bool:
+    between = set(texts[_core(one)[1] : _core(other)[0]])
     return bool(between & {"or", "/", "to"}) and between <= JOINERS | word_set("fillers")
 
 

@@ -11,7 +11,7 @@ from tasks.parse.ages import ages
 from tasks.parse.english import age_words, markers, word_set
 from tasks.parse.named import Named, named
 from tasks.parse.scope import Force, Rank, Scopes, scopes
-from tasks.parse.text import SENTENCE_ENDS, Lexicon, Token, words
+from tasks.parse.text import SENTENCE_ENDS, Cut, Lexicon, words
 
 LINKS = 5
 """How many words such as ": **" or "is most likely" may stand between "answer" and its content."""
@@ -38,9 +38,9 @@ class Verdict(NamedTuple):
 NOTHING = Verdict(None)
 
 
-def parse_choice(tokens: Sequence[Token], space: LabelSpace, finish: Finish) -> Parsed:
+def parse_choice(reply: Cut, space: LabelSpace, finish: Finish) -> Parsed:
     """Read the one label of a reply."""
-    reader = _Reader(tokens, space)
+    reader = _Reader(reply, space)
     verdict = reader.answer_line() or reader.whole(cut=finish == "length")
     status = _status(verdict, bool(reader.scopes.refusals), finish)
     label = verdict.label if status == "parsed" else None
@@ -70,10 +70,10 @@ def _short(space: LabelSpace) -> dict[str, str]:
 class _Reader:
     """A reply with its marks and everything in it that names a label."""
 
-    def __init__(self, tokens: Sequence[Token], space: LabelSpace) -> None:
-        self.tokens, self.space = tokens, space
-        self.texts = [token.text for token in tokens]
-        self.scopes: Scopes = scopes(tokens)
+    def __init__(self, reply: Cut, space: LabelSpace) -> None:
+        self.reply, self.space = reply, space
+        self.texts = reply.texts
+        self.scopes: Scopes = scopes(self.texts)
         self.segments = [(rank, *self._segment(place)) for rank, place in self._markers()]
         self.named = self._named()
         self.short: list[Named] = []
@@ -81,12 +81,12 @@ class _Reader:
     # --- what is named
 
     def _named(self) -> list[Named]:
-        found = named(self.tokens, self.space)
+        found = named(self.texts, self.space)
         if self.space.kind == "ages":
             wordy = sum(text[0].isalnum() for text in self.texts) > FEW
             lone: frozenset[int] = frozenset(() if wordy else self._heads(0, len(self.texts)))
             bare = lone.union(*(self._heads(first, last) for _, first, last in self.segments))
-            counted = ages(self.tokens, self.space, bare)
+            counted = ages(self.texts, self.space, bare)
             taken = {place for age in counted for place in range(age.first, age.last)}
             found = [one for one in found if taken.isdisjoint(range(one.first, one.last))] + counted
         return sorted(found, key=lambda one: one.first)
@@ -101,7 +101,7 @@ class _Reader:
     def live(self, first: int, last: int) -> list[Named]:
         """What is neither denied, nor doubted, nor an offered option said again."""
         inside = self._inside(first, last)
-        said = [one for one in inside if self._force(one) == Force.SAID and not self._beaten(one)]
+        said = [one for one in inside if self._force(one) == "said" and not self._beaten(one)]
         return self._without_options(said)
 
     def _inside(self, first: int, last: int) -> list[Named]:
@@ -116,7 +116,7 @@ class _Reader:
 
     def _force(self, one: Named) -> Force:
         mark = self.scopes.marks[one.first].force
-        return Force.SAID if one.first in self.scopes.opens_denied and mark != Force.DOUBTED else mark
+        return "said" if one.first in self.scopes.opens_denied and mark != "doubted" else mark
 
     def _without_options(self, said: list[Named]) -> list[Named]:
         """Drop the list of all options where something is named beside it."""
@@ -181,7 +181,7 @@ class _Reader:
     def _lone(self, first: int, last: int) -> Verdict:
         """A sentence or line that holds a label and nothing else, perhaps behind a letter: "(B) Female"."""
         inside = [one for one in self._inside(first, last) if not one.weak]
-        if len(inside) == 1 and inside[0].label and self.scopes.marks[inside[0].first].force != Force.DENIED:
+        if len(inside) == 1 and inside[0].label and self.scopes.marks[inside[0].first].force != "denied":
             rest = [*self.texts[first : inside[0].first], *self.texts[inside[0].last : last]]
             asked = self.texts[last : last + 1] == ["?"]
             if all(text in _LONE or len(text) == 1 for text in rest) and not asked:
@@ -238,5 +238,5 @@ class _Reader:
         """Every phrase that names a label and whether it is asserted."""
         for one in sorted({*self.named, *self.short}, key=lambda one: one[:2]):
             if one.label is not None:
-                start, end = self.tokens[one.first].start, self.tokens[one.last - 1].end
-                yield Mention(start=start, end=end, label=one.label, value=self._force(one) == Force.SAID)
+                start, end = self.reply.span(one.first, one.last)
+                yield Mention(start=start, end=end, label=one.label, value=self._force(one) == "said")

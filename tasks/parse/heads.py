@@ -16,6 +16,7 @@ ASIDE = 9
 SECTION = 80
 """Words below a heading that are looked at."""
 ASPECTS = frozenset({"color", "colour", "type", "texture", "style", "shape", "size", "length", "tone", "appearance"})
+_LINKS = frozenset({":", "=", ",", "|", "that", "which", "(", "styled", "slightly"})
 HEADING_BEFORE = BULLETS | {"\n", ".", ":"}
 _TURNED = (["turned"], ["gone"], ["become"], ["been"], ["grown"])
 _STOPS = SENTENCE_ENDS | {
@@ -43,13 +44,15 @@ class _Effect(NamedTuple):
     reversible: bool
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
+    """A noun's adjectives."""
+
     adjectives: Lexicon[tuple[_Effect, ...]]
 
 
 @lru_cache(maxsize=32)
-def _heads(space: LabelSpace) -> Lexicon[_Head]:
-    nouns: dict[tuple[str, ...], _Head] = {}
+def _heads(space: LabelSpace) -> Lexicon[Head]:
+    nouns: dict[tuple[str, ...], Head] = {}
     for head in space.heads:
         effects: dict[tuple[str, ...], tuple[_Effect, ...]] = {}
         for table, value, reversible in ((head.yes, True, True), (head.no, False, True), (head.against, False, False)):
@@ -57,18 +60,17 @@ def _heads(space: LabelSpace) -> Lexicon[_Head]:
                 for adjective in adjectives:
                     effect = _Effect(label, value, reversible)
                     effects[words(adjective)] = (*effects.get(words(adjective), ()), effect)
-        nouns |= {words(noun): _Head(Lexicon(effects)) for noun in head.nouns}
+        nouns |= {words(noun): Head(Lexicon(effects)) for noun in head.nouns}
     return Lexicon(nouns)
 
 
-def head_places(texts: Sequence[str], space: LabelSpace) -> set[int]:
-    """Where the head nouns stand."""
-    return {place for noun in _heads(space).find(texts) for place in range(noun.first, noun.last)}
+def head_nouns(texts: Sequence[str], space: LabelSpace) -> list[Found[Head]]:
+    """The head nouns, from left to right."""
+    return list(_heads(space).find(texts))
 
 
-def described(texts: Sequence[str], space: LabelSpace) -> Iterable[Described]:
+def described(texts: Sequence[str], nouns: Sequence[Found[Head]]) -> Iterable[Described]:
     """Every adjective of a head noun that names a label."""
-    nouns = list(_heads(space).find(texts))
     places = {noun.first for noun in nouns}
     for noun in nouns:
         yield from _before(texts, noun)
@@ -76,26 +78,30 @@ def described(texts: Sequence[str], space: LabelSpace) -> Iterable[Described]:
         yield from _section(texts, noun)
 
 
-def _before(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
+def _before(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
     """Adjectives and fillers that lead up to the noun without a gap."""
     place = noun.first - 1
     while place >= max(noun.first - REACH, 0) and not (place == noun.first - 1 and texts[place] in (",", "and", "or")):
-        begin = next((back for back in (place - 2, place - 1, place) if _ends_at(texts, noun, back, place)), None)
-        if begin is not None:
-            yield from _effects(texts, noun, begin)
-            place = begin - 1
+        found = _ending_at(texts, noun, place)
+        if found:
+            yield from _effects(noun, found)
+            place = found.first - 1
         elif texts[place] in word_set("fillers") or texts[place] in word_set("tints"):
             place -= 1
         else:
             return
 
 
-def _ends_at(texts: Sequence[str], noun: Found[_Head], first: int, place: int) -> bool:
-    found = noun.meaning.adjectives.at(texts, first) if first >= 0 else None
-    return found is not None and found.last == place + 1
+def _ending_at(texts: Sequence[str], noun: Found[Head], place: int) -> Found[tuple[_Effect, ...]] | None:
+    """The adjective, of up to three words, that ends with this one."""
+    adjectives = noun.meaning.adjectives
+    for first in range(max(place - 2, 0), place + 1):
+        if texts[first] in adjectives.openings and (found := adjectives.at(texts, first)) and found.last == place + 1:
+            return found
+    return None
 
 
-def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterable[Described]:
+def _after(texts: Sequence[str], noun: Found[Head], nouns: set[int]) -> Iterable[Described]:
     """Adjectives behind "is", a colon or "color"; words that are neither are skipped up to the end of the clause."""
     place = noun.last
     while place < len(texts) and texts[place] in ("color", "colour", "type", "texture", "style", "shape", "-", "size"):
@@ -109,14 +115,15 @@ def _after(texts: Sequence[str], noun: Found[_Head], nouns: set[int]) -> Iterabl
         return
     place = _past_restart(texts, place)
     end = min(noun.last + REACH, len(texts))
+    adjectives = noun.meaning.adjectives
     while place < end and place not in nouns and texts[place] not in _STOPS:
-        found = noun.meaning.adjectives.at(texts, place)
+        found = adjectives.at(texts, place) if texts[place] in adjectives.openings else None
         if found:
-            yield from _effects(texts, noun, place)
+            yield from _effects(noun, found)
         place = found.last if found else place + 1
 
 
-def _section(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
+def _section(texts: Sequence[str], noun: Found[Head]) -> Iterable[Described]:
     """The bullets below a line that holds the noun alone: "**Hair**", "- Style: wavy"."""
     place = noun.last + (texts[noun.last : noun.last + 1] == [":"])
     alone = noun.first == 0 or texts[noun.first - 1] in HEADING_BEFORE
@@ -127,20 +134,22 @@ def _section(texts: Sequence[str], noun: Found[_Head]) -> Iterable[Described]:
     while place < end and (texts[place] != "\n" or texts[place + 1] in BULLETS):
         if texts[place] == "\n":
             of_noun = texts[place + 2] in ASPECTS and texts[place + 3] == ":"
-        elif of_noun:
-            yield from _effects(texts, noun, place)
+        elif of_noun and (found := noun.meaning.adjectives.at(texts, place)):
+            yield from _effects(noun, found)
         place += 1
 
 
 def _linked(texts: Sequence[str], place: int) -> bool:
-    links = word_set("copulas") | {":", "=", ",", "|", "that", "which", "(", "styled", "slightly", "isn't", "aren't"}
-    if place >= len(texts) or (texts[place] not in links and not texts[place].endswith("n't")):
+    if place >= len(texts):
+        return False
+    text = texts[place]
+    if text not in word_set("copulas") and text not in _LINKS and not text.endswith("n't"):
         return False
     # After a comma only a relative clause still speaks of the noun.
-    return texts[place] != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
+    return text != "," or texts[place + 1 : place + 2] in (["which"], ["that"])
 
 
-def _in_colour(texts: Sequence[str], place: int, noun: Found[_Head]) -> bool:
+def _in_colour(texts: Sequence[str], place: int, noun: Found[Head]) -> bool:
     """Whether "brown in color" follows a comma."""
     first = place + 1
     while texts[place : place + 1] == [","] and first < len(texts) and texts[first] in word_set("fillers"):
@@ -175,7 +184,6 @@ def past_aside(texts: Sequence[str], place: int) -> int:
     return place
 
 
-def _effects(texts: Sequence[str], noun: Found[_Head], place: int) -> Iterable[Described]:
-    found = noun.meaning.adjectives.at(texts, place)
-    for effect in found.meaning if found else ():
-        yield Described(place, found.last if found else place, noun.first, noun.last, *effect)
+def _effects(noun: Found[Head], found: Found[tuple[_Effect, ...]]) -> Iterable[Described]:
+    for effect in found.meaning:
+        yield Described(found.first, found.last, noun.first, noun.last, *effect)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from tasks.labels import LabelSpace
-from tasks.parse.text import BREAKS, Token, words
+from tasks.parse.text import BREAKS, Cut, words
 
 LONG = 3
 """So many names in a row are a list, however they are written."""
@@ -22,7 +22,7 @@ _SEPARATORS = (BREAKS - {"/"}) | _COMMAS | {"•", "·", "+"}
 
 
 class _Item(NamedTuple):
-    """tokens[first:last] stands between two separators."""
+    """texts[first:last] stands between two separators."""
 
     first: int
     last: int
@@ -35,46 +35,58 @@ def _names(space: LabelSpace) -> dict[tuple[str, ...], str]:
     return {words(label): label for label in space.labels}
 
 
-def itemised(tokens: Sequence[Token], space: LabelSpace) -> list[Token]:
+def itemised(reply: Cut, space: LabelSpace) -> list[str]:
     """The same words, with a semicolon for each comma between two names."""
-    borders = set(_borders(tokens, _items(tokens, _names(space)), space))
-    return [token._replace(text=";") if place in borders else token for place, token in enumerate(tokens)]
+    items = _items(reply.texts, _names(space))
+    if not any(item.label for item in items):
+        return reply.texts
+    texts = list(reply.texts)
+    for place in _borders(reply, items, space):
+        texts[place] = ";"
+    return texts
 
 
-def _items(tokens: Sequence[Token], names: dict[tuple[str, ...], str]) -> list[_Item]:
+def _items(texts: list[str], names: dict[tuple[str, ...], str]) -> list[_Item]:
     """What stands between separators, from left to right."""
-    ends = [place for place, token in enumerate(tokens) if token.text in _SEPARATORS]
+    ends = [place for place, text in enumerate(texts) if text in _SEPARATORS]
     found = []
-    for before, end in pairwise([-1, *ends, len(tokens)]):
-        label = names.get(tuple(token.text for token in tokens[before + 1 : end])) if end - before < LONGEST else None
+    for before, end in pairwise([-1, *ends, len(texts)]):
+        label = names.get(tuple(texts[before + 1 : end])) if end - before < LONGEST else None
         found.append(_Item(before + 1, end, label))
     return found
 
 
-def _borders(tokens: Sequence[Token], items: Sequence[_Item], space: LabelSpace) -> Iterable[int]:
+def _borders(reply: Cut, items: Sequence[_Item], space: LabelSpace) -> Iterable[int]:
     """Places of the commas between names."""
     run = 0
     for number, (one, other) in enumerate(pairwise(items)):
-        comma = tokens[one.last].text
-        joined = comma in _COMMAS and one.label and other.label
-        run = run + 1 if joined else 0
+        comma = reply.texts[one.last]
+        if comma not in _COMMAS:
+            run = 0
+            continue
+        run = run + 1 if one.label and other.label else 0
         if run == LONG - 1:
             yield items[number - 1].last
         # "No Beard and Mustache" denies both.
-        rivals = comma != "," and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
-        named = other.label and comma in _COMMAS and not rivals and _written_as_name(tokens, one, other)
+        rivals = (
+            comma != ","
+            and other.label
+            and {(one.label, other.label), (other.label, one.label)}.intersection(space.exclusive)
+        )
+        named = other.label and not rivals and _written_as_name(reply, one, other)
         if run >= LONG - 1 or named:
             yield one.last
 
 
-def _written_as_name(tokens: Sequence[Token], one: _Item, other: _Item) -> bool:
+def _written_as_name(reply: Cut, one: _Item, other: _Item) -> bool:
     """Whether capitals or underscores tell a name: behind a comma, either item of two words shows it for both."""
-    comma = tokens[one.last].text == ","
-    if _capital(tokens, other):
+    comma = reply.texts[one.last] == ","
+    if _capital(reply, other):
         return one.label is not None or (comma and other.last - other.first > 1)
-    return comma and one.label is not None and one.last - one.first > 1 and _capital(tokens, one)
+    return comma and one.label is not None and one.last - one.first > 1 and _capital(reply, one)
 
 
-def _capital(tokens: Sequence[Token], item: _Item) -> bool:
-    words_of_name = (token for token in tokens[item.first : item.last] if len(token.text) > 1 and token.text.isalpha())
-    return all(token.name for token in words_of_name)
+def _capital(reply: Cut, item: _Item) -> bool:
+    places = range(item.first, item.last)
+    long = [place for place in places if len(reply.texts[place]) > 1 and reply.texts[place].isalpha()]
+    return all(map(reply.is_name, long))

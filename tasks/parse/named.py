@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tasks.labels import Guard, LabelSpace
 from tasks.parse.english import word_set
-from tasks.parse.text import BREAKS, SENTENCE_ENDS, Lexicon, Token, words
+from tasks.parse.text import BREAKS, SENTENCE_ENDS, Lexicon, words
 
 ASIDE = 9
 """The longest aside between two commas."""
@@ -15,7 +15,7 @@ SUBJECT_REACH = 5
 
 
 class Named(NamedTuple):
-    """tokens[first:last] names a label; label is None where it fits several at once."""
+    """texts[first:last] names a label; label is None where it fits several at once."""
 
     first: int
     last: int
@@ -42,9 +42,8 @@ def _lexicon(space: LabelSpace) -> Lexicon[_Meaning]:
     return Lexicon(phrases)
 
 
-def named(tokens: Sequence[Token], space: LabelSpace) -> list[Named]:
+def named(texts: Sequence[str], space: LabelSpace) -> list[Named]:
     """Every phrase that names a label, longest first, in the order of the reply."""
-    texts = [token.text for token in tokens]
     return [
         Named(found.first, found.last, found.meaning.label, found.meaning.weak)
         for found in _lexicon(space).find(texts)

@@ -1,46 +1,37 @@
 """Answers beside a name: "Smiling: Yes", "| Bald | No |", "Eyeglasses (no)", "glasses are not visible", "- [x] Hat"."""
 
 from collections.abc import Sequence
-from enum import Enum
+from typing import Literal
 
 from tasks.parse.english import word_set
-from tasks.parse.scope import Force, Scopes
+from tasks.parse.scope import Scopes
 from tasks.parse.text import SENTENCE_ENDS
 
 KEY_WORDS = 7
 """The longest key before a colon at the beginning of a line."""
 VALUE_WORDS = 40
 _LINKS = frozenset({":", "|", "=", "?", "(", "-", "→", "—", ">"})
-_TICKS, _CROSSES = frozenset("✓✔✅☑"), frozenset("✗✘❌☐×")
 _ENDS = SENTENCE_ENDS | {",", ")", "|", "}", "]", "(", "-", ""}
 
 
-class Answer(Enum):
-    """What stands beside a name."""
-
-    NONE = "nothing"
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
-    HEADING = "a heading: the value is some other text"
+Answer = Literal["yes", "no", "unknown", "heading"]
+"""What stands beside a name; a heading's value is some other text."""
+_SIGNS: dict[str, Answer] = {**dict.fromkeys("✓✔✅☑", "yes"), **dict.fromkeys("✗✘❌☐×", "no")}
+_BULLETS = ("", "\n", "-", "•")
 
 
 class Structure:
     """Looks for an answer beside each name of a reply."""
 
     def __init__(self, texts: Sequence[str], marks: Scopes, spoken: set[int]) -> None:
-        self.texts, self.marks, self.spoken = texts, marks, spoken
+        # A look a little past either end finds "": in Python, texts[-1] is the last of these.
+        self.texts = [*texts, "", "", "", ""]
+        self.end, self.marks, self.spoken = len(texts), marks, spoken
         self.links = self._line_keys()
 
-    def answer(self, first: int, last: int) -> Answer:
-        """The answer to the name at texts[first:last]."""
-        return (
-            self._box(first)
-            or self._tick(last)
-            or self._value(self.links.get(first, last))
-            or self._predicate(last)
-            or Answer.NONE
-        )
+    def answer(self, first: int, last: int) -> Answer | None:
+        """The answer to the name at texts[first:last]; None where nothing stands beside it."""
+        return self._box(first) or self._tick(last) or self._value(self.links.get(first, last)) or self._predicate(last)
 
     def _line_keys(self) -> dict[int, int]:
         """Every place inside a key such as "Glasses / eyewear:" -> the place of its colon."""
@@ -57,61 +48,61 @@ class Structure:
 
     def _box(self, first: int) -> Answer | None:
         """ "- [x] Hat", "✗ Beard"."""
-        before = [self._at(first - back) for back in (3, 2, 1)]
-        leads = before[1] in ("", "\n", "-", "•")
-        if before[1:] == ["[", "]"] or (leads and before[2] in _CROSSES):
-            return Answer.NO
-        return Answer.YES if before == ["[", "x", "]"] or (leads and before[2] in _TICKS) else None
+        before, sign = self.texts[first - 2], self.texts[first - 1]
+        if sign == "]":
+            ticked = before == "x" and self.texts[first - 3] == "["
+            return "no" if before == "[" else "yes" if ticked else None
+        return _SIGNS.get(sign) if before in _BULLETS else None
 
     def _tick(self, last: int) -> Answer | None:
         """ "Hat ✗"."""
-        sign = self._at(last)
-        return Answer.YES if sign in _TICKS else Answer.NO if sign in _CROSSES else None
+        return _SIGNS.get(self.texts[last])
 
     def _value(self, link: int) -> Answer | None:
-        if self._at(link) not in _LINKS:
+        if self.texts[link] not in _LINKS:
             return None
         first = link
-        skipped = _LINKS | ({"\n"} if self._at(link) in (":", "?") else set())
-        while self._at(first) in _LINKS or (self._at(first) in skipped and first - link < 3):
+        skipped = _LINKS | ({"\n"} if self.texts[link] in (":", "?") else set())
+        while self.texts[first] in _LINKS or (self.texts[first] in skipped and first - link < 3):
             first += 1
-        word, following = self._at(first), self._at(first + 1)
+        word, following = self.texts[first], self.texts[first + 1]
         # "a woman (maybe 30)" doubts the age.
-        doubted = word in word_set("unknown") and (self._at(link) != "(" or following in _ENDS)
+        doubted = word in word_set("unknown") and (self.texts[link] != "(" or following in _ENDS)
         if doubted or (word, following) == ("n", "/"):
-            return Answer.UNKNOWN
+            return "unknown"
         if word in word_set("yes"):
-            return Answer.YES
+            return "yes"
         alone = following in _ENDS or following in word_set("seen") or word in word_set("gone")
         if word in word_set("no") and alone:
-            return Answer.NO
-        return self._heading(first) if self._at(link) == ":" else None
+            return "no"
+        return self._heading(first) if self.texts[link] == ":" else None
 
     def _heading(self, first: int) -> Answer:
         """A text behind the colon: it denies the name if it denies and names nothing else."""
         last = first
-        while last < min(first + VALUE_WORDS, len(self.texts)) and self.texts[last] not in SENTENCE_ENDS:
+        while last < min(first + VALUE_WORDS, self.end) and self.texts[last] not in SENTENCE_ENDS:
             last += 1
         if first == last or not self.spoken.isdisjoint(range(first, last)):
-            return Answer.HEADING
+            return "heading"
         forces = {self.marks.marks[place].force for place in range(first, last)}
-        if Force.DOUBTED in forces or any(first <= place < last for place in self.marks.refusals[:1]):
-            return Answer.UNKNOWN
-        return Answer.NO if Force.DENIED in forces or first in self.marks.opens_denied else Answer.HEADING
+        if "doubted" in forces or any(first <= place < last for place in self.marks.refusals[:1]):
+            return "unknown"
+        return "no" if "denied" in forces or first in self.marks.opens_denied else "heading"
 
     def _predicate(self, last: int) -> Answer | None:
         """ "... is not visible", "... are absent", "... cannot be seen"."""
         place = last
-        while self._at(place) in word_set("copulas"):
+        while self.texts[place] in word_set("copulas"):
             place += 1
-        if place > last and self._at(place) in word_set("gone"):
-            return Answer.NO
-        negated = self._at(place) in ("not", "cannot") or self._at(place).endswith("n't")
+        if place > last and self.texts[place] in word_set("gone"):
+            return "no"
+        negated = self.texts[place] in ("not", "cannot") or self.texts[place].endswith("n't")
         if not negated:
             return None
-        while self._at(place + 1) in word_set("copulas") or self._at(place + 1) in ("clearly", "visibly", "currently"):
+        while self.texts[place + 1] in word_set("copulas") or self.texts[place + 1] in (
+            "clearly",
+            "visibly",
+            "currently",
+        ):
             place += 1
-        return Answer.NO if self._at(place + 1) in word_set("seen") else None
-
-    def _at(self, place: int) -> str:
-        return self.texts[place] if 0 <= place < len(self.texts) else ""
+        return "no" if self.texts[place + 1] in word_set("seen") else None

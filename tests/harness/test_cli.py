@@ -226,3 +226,13 @@ def test_ask_about_a_photograph():
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("prompt  ") == 3
     assert done.stdout.count("status  ") == 3
+
+
+@pytest.mark.skipif(not FACES.is_dir(), reason="../shared/faces is not here")
+def test_ask_for_a_choice_shows_what_each_option_got():
+    portrait = next((FACES / "us_congress_pd").glob("*.jpg"))
+    done = harness("ask", "qwen2.5-vl-7b", portrait, "--task", "expr", "--answers", "choice")
+    assert done.returncode == 0, done.stderr
+    assert "A. angry" in done.stdout
+    for word in ("evidence  ", "options  ", "label  "):
+        assert done.stdout.count(word) == 1

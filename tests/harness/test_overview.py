@@ -55,5 +55,16 @@ def test_without_evidence_there_is_no_column_for_it(shown):
     assert ["echo", *["100.0"] * 4, "52.5", "19962/20000"] in [line.split() for line in text.splitlines()]
 
 
+def test_options_have_a_column_where_they_were_asked_for(shown):
+    text = shown(
+        scored("llava-onevision-7b-si", mean_average_precision=FULL, option_mass=0.378),
+        scored("faceinsight", mean_average_precision=FULL),
+    )
+    words = [line.split() for line in text.splitlines()]
+    assert ["llava-onevision-7b-si", *["100.0"] * 5, "52.5", "37.8"] in words
+    assert ["faceinsight", *["100.0"] * 5, "52.5", "-"] in words
+    assert "options" not in shown(scored("echo"))
+
+
 def test_a_name_with_brackets_is_a_name(shown):
     assert "hf:[bold]x" in shown(scored("hf:[bold]x"))

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.metrics import f1_score
 
@@ -232,3 +234,49 @@ def test_a_prediction_carries_the_evidence_of_what_did_not_fail():
     response = Response(key="k", sample_id="7", text="Hm.", finish="stop", label_scores=scores)
     assert predict(response, space).label_scores == scores
     assert predict(response.model_copy(update={"finish": "failed"}), space).label_scores is None
+
+
+# --- options
+
+
+def chose(question, scores, mass=0.9):
+    response = Response(
+        key="k", sample_id="7", text="B", finish="stop", label_scores=scores, option_mass=mass, new_tokens=1
+    )
+    return predict(response, label_space(question.space))
+
+
+@given(st.lists(st.floats(0, 1), min_size=40, max_size=40))
+def test_what_was_chosen_among_options_is_read_from_the_evidence(values):
+    found = chose(CELEBA, dict(zip(NAMES, values, strict=True)))
+    assert found.status == "parsed"
+    assert found.yes == tuple(name for name, value in zip(NAMES, values, strict=True) if value > 0.5)
+    assert sorted(found.yes + found.no) == sorted(NAMES)
+    assert all(set(pair) <= set(found.yes) for pair in found.contradictions)
+    assert bool(found.contradictions) == any(
+        first in found.yes and second in found.yes for first, second in label_space("celeba").exclusive
+    )
+
+
+def test_the_likeliest_label_is_the_answer_whatever_letter_stands_in_the_text():
+    assert chose(GENDER, {"Male": 0.2, "Female": 0.8}).label == "Female"
+    assert chose(GENDER, {"Male": 0.5, "Female": 0.5}).label == "Male"  # the first, always
+
+
+def test_evidence_beside_free_text_is_not_read_instead_of_it():
+    response = Response(key="k", sample_id="7", text="Male", finish="stop", label_scores={"Male": 0.1, "Female": 0.9})
+    assert predict(response, label_space("fairface.gender")).label == "Male"
+
+
+def test_the_mass_of_the_options_is_the_mean_over_what_did_not_fail():
+    samples = [sample(number, "Male") for number in range(3)]
+    masses = {0: 0.2, 1: 0.6}
+    rows = [said(number, "Male", label_scores={"Male": 1.0}, option_mass=mass) for number, mass in masses.items()]
+    assert score(GENDER, "m", samples, [*rows, said(2, status="failed")]).option_mass == pytest.approx(0.4)
+    assert score(GENDER, "m", samples[:1], [said(0, "Male")]).option_mass is None
+
+
+@pytest.mark.parametrize("mass", [-0.1, 1.1, float("nan")])
+def test_a_mass_out_of_bounds_is_no_response(mass):
+    with pytest.raises(ValidationError, match="option_mass"):
+        Response(key="k", sample_id="7", text="Male", finish="stop", option_mass=mass)

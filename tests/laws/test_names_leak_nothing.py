@@ -129,7 +129,7 @@ def test_a_model_behind_the_engine_is_told_no_name(root, renamed, name):
     told = []
     for folder in (root, other):
         planned, recorder = plan(folder, name), Recorder()
-        requests = [case.request(planned.question.space) for case in planned.cases]
+        requests = [planned.request(case) for case in planned.cases]
         rows = [row for batch in HFEngine(recorder, batch_size=3).generate(requests, Decoding()) for row in batch]
         assert [row.finish for row in rows] == ["stop"] * len(requests)
         assert not [case.sample_id for case in planned.cases if recorder.heard(case.image.path.stem)]

@@ -3,6 +3,7 @@
 import json
 from itertools import chain
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 
 from harness.records import Parsed
 from tasks.labels import SPACE_NAMES, LabelSpace, label_space
-from tasks.parse import parse
-from tasks.parse.text import tokens
+from tasks.parse import parse, scope
+from tasks.parse.text import _TOKEN, _levelled, cut, words
 
 SPACES = st.sampled_from(SPACE_NAMES).map(label_space)
 FINISHES = st.sampled_from(["stop", "length", "failed"])
@@ -63,7 +64,7 @@ def known_words(space: LabelSpace) -> set[str]:
     named += chain(*chain(*(table.values() for table in hints)))
     for head in space.heads:
         named += chain(head.nouns, *chain(*(table.values() for table in (head.yes, head.no, head.against))))
-    return {token.text for phrase in named for token in tokens(phrase)}
+    return {word for phrase in named for word in words(phrase)}
 
 
 WORDS_OF = {name: known_words(label_space(name)) for name in SPACE_NAMES}
@@ -97,11 +98,28 @@ def test_any_text_gives_a_consistent_result(reply: str, space: LabelSpace, finis
         assert parsed == Parsed(status="failed")
 
 
+@given(TEXTS)
+@settings(max_examples=400, deadline=None)
+def test_words_that_the_scopes_pass_over_change_nothing(reply: str) -> None:
+    texts = cut(reply).texts
+    with mock.patch.object(scope, "_turns", return_value=frozenset(texts)):
+        every = scope.scopes(texts)
+    assert scope.scopes(texts) == every
+
+
+@given(TEXTS)
+@settings(max_examples=400, deadline=None)
+def test_a_word_stands_where_it_was_cut(reply: str) -> None:
+    found = cut(reply)
+    places = [match.span() for match in _TOKEN.finditer(_levelled(reply))]
+    assert [found.span(place, place + 1) for place in range(len(found.texts))] == places
+
+
 @given(TEXTS, SPACES)
 @settings(max_examples=400, deadline=None)
 def test_a_named_label_is_named_by_words_of_the_text(reply: str, space: LabelSpace) -> None:
     for mention in parse(reply, space).mentions:
-        said = {token.text for token in tokens(reply[mention.start : mention.end])}
+        said = set(words(reply[mention.start : mention.end]))
         numbers = space.kind == "ages"
         assert numbers or said & WORDS_OF[space.name]
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness.images import digest, read
-from harness.plan import Planner, request_key
+from harness.plan import Planner, identity, request_key
 from harness.records import Decoding, ImageRef, Request
-from tasks.registry import question, samples
+from tasks.asks import offer
+from tasks.registry import QUESTIONS, question, samples
 from tasks.toy import write_toy
 from tests.fakes import case, planned
 
@@ -21,7 +22,7 @@ GENDER = question("fairface.gender")
 def plan_one(path: Path, decoding: Decoding | None = None) -> str:
     planner = Planner(path.parent, decoding or Decoding(), limit=None, seed=0)
     (picture,) = planner.look([ImageRef(path=path)])
-    return planner.key(path.name, picture, GENDER.render())
+    return planner.key(path.name, picture, GENDER.render().text)
 
 
 def test_the_path_does_not_matter(tmp_path: Path):
@@ -64,7 +65,17 @@ def test_a_repaired_image_is_a_new_request(tmp_path: Path):
 
 def test_a_request_holds_no_gold_label():
     assert not {"gold", "label", "group"} & set(Request.model_fields)
-    assert set(case(0).request("fairface.gender").model_dump()) == {"key", "sample_id", "image", "text", "space"}
+    shown = set(planned([case(0)]).request(case(0)).model_dump())
+    assert shown == {"key", "sample_id", "image", "text", "space", "asks"}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_asking_for_options_is_another_request(name: str):
+    prompt, asks = QUESTIONS[name].render().text, offer(QUESTIONS[name]).asks
+    assert identity(prompt, ()) == prompt  # as it was before there were options
+    assert identity(prompt, asks) != identity(prompt, asks[1:])
+    fewer = asks[0].model_copy(update={"options": asks[0].options[::-1]})
+    assert identity(prompt, asks) != identity(prompt, (fewer, *asks[1:]))
 
 
 @given(st.lists(st.integers(0, 5)))

@@ -33,10 +33,28 @@ def test_words(name: str):
     assert QUESTIONS[name].render().text == WORDS[name]
 
 
+VALUES = {"choice/letter": "question", "choice/yes-no": "attribute"}
+
+
 @pytest.mark.parametrize("template", [name for name in prompts.names() if name != "attr/describe"])
 def test_a_missing_value_raises(template: str):
-    with pytest.raises(PromptError, match="labels"):
+    with pytest.raises(PromptError, match=VALUES.get(template, "labels")):
         prompts.render(template)
+
+
+def test_options_stand_where_the_labels_stood():
+    asked = prompts.render("choice/letter", question="agr/gender", options=(("A", "Male"), ("B", "Female")))
+    assert asked.text == (
+        "What is the gender of the person in this image?\nA. Male\nB. Female\nAnswer with the letter of one of them."
+    )
+    assert prompts.render("choice/yes-no", attribute="Big Nose").text == (
+        'Is "Big Nose" true of the face in this image? Answer yes or no.'
+    )
+
+
+def test_a_template_with_options_is_told_apart_by_its_question_too():
+    first, second = (prompts.render("choice/letter", question=name, options=()) for name in ("agr/age", "agr/race"))
+    assert first.template_hash != second.template_hash
 
 
 def test_a_misspelt_template_gets_a_guess():

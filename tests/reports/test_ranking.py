@@ -137,3 +137,16 @@ def test_hostile_labels_and_numbers_are_shown_and_do_nothing(run, hostile):
     assert hostile["script"] not in shown
     assert "&lt;script&gt;alert(&#39;gotcha&#39;)&lt;/script&gt;⟨U+202E⟩</th>" in board(shown, 1)
     assert "nan" not in json.dumps(re.findall(r'data-sort="([^"]*)"', board(shown, 1)))
+
+
+def test_options_have_a_column_and_forced_choices_are_named(run):
+    asked = run.questions()[0]
+    assert not tables.leaderboard(run, asked).has_options
+    forced = with_scores(run, asked.name, option_mass=0.034)
+    rows = {row.name: row for row in tables.leaderboard(forced, asked).rows}
+    assert rows[SURE].options.text == "3.4"
+    assert rows[PARTLY].options.text == "–"
+    text = page.render(forced)
+    assert text.count(">Options</abbr>") == 1
+    assert f"{SURE} gave the options as little as 3.4%" in text
+    assert "gave the options" not in page.render(with_scores(run, asked.name, option_mass=0.97))
