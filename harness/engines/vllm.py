@@ -69,6 +69,7 @@ class VllmEngine:
         return revision | {
             "engine": "vllm",
             "vllm": _version(),
+            "vision": "transformers" if self.model.on_vllm and self.model.on_vllm.own_vision else "vllm",
             "batch_size": self.room,
             "max_model_len": int(settings.max_model_len),
             "source": self.model.source,

@@ -46,15 +46,18 @@ def engine(name: str, which: str, **options):
 
 
 def answers(asked, found: Iterable[Request], decoding: Decoding):
-    """Key -> response, without its time, and without evidence, which FaceInsight has in transformers only."""
+    """Key -> response, without its time."""
     rows = [row for batch in asked.generate(list(found), decoding) for row in batch]
-    answered = {row.key: row.model_copy(update={"seconds": None, "label_scores": None}) for row in rows}
+    answered = {row.key: row.model_copy(update={"seconds": None}) for row in rows}
     assert len(answered) == len(rows)
     return answered
 
 
 def answers_and_tokens(asked, found: Iterable[Request], decoding: Decoding):
-    """The same, and the tokens of all answers in an order of their own."""
+    """The same, and the tokens of all answers in an order of their own.
+
+    Without the evidence beside an answer, which FaceInsight has in transformers only.
+    """
     tokens = []
     plain = asked.model.reply
 
@@ -65,6 +68,7 @@ def answers_and_tokens(asked, found: Iterable[Request], decoding: Decoding):
 
     asked.model.reply = note
     try:
-        return answers(asked, found, decoding), sorted(tokens)
+        rows = answers(asked, found, decoding)
+        return {key: row.model_copy(update={"label_scores": None}) for key, row in rows.items()}, sorted(tokens)
     finally:
         del asked.model.reply
