@@ -135,6 +135,11 @@ class ChatModel:
     def prepare(self) -> None:
         """Settle what the processor lacks or the protocol asks for; called once, before the checks."""
 
+    @classmethod
+    def not_on_vllm(cls, source: str, protocol: Protocols) -> str:
+        """Why vLLM cannot answer for this checkpoint and protocol, and what helps; empty where it can."""
+        return ""
+
     @staticmethod
     def vllm_config(config: Any) -> Any:
         """The checkpoint's configuration as vLLM's network reads it."""
@@ -212,6 +217,14 @@ class ChatModel:
         replies = [self.reply(row, length, decoding) for row, length in zip(rows, lengths, strict=True)]
         counts = self.image_tokens(inputs)
         return [one.model_copy(update={"image_tokens": count}) for one, count in zip(replies, counts, strict=True)]
+
+    def wordless(self, ids: torch.Tensor) -> torch.Tensor:
+        """Where token ids [..., length] stand for no words, but for what the network makes of a picture: a mask."""
+        return ids == self.config.image_token_id
+
+    def blank(self, image: Image.Image) -> BatchFeature:
+        """The batch of a picture that nobody asked about, to measure memory with."""
+        return self.batch([self.image(image)], ["?"])
 
     @torch.inference_mode()
     def choose(self, batch: BatchFeature, options: Sequence[Sequence[str]]) -> list[Reply]:

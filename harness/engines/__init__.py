@@ -63,13 +63,18 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     from harness.engines.quiet import quiet
 
     quiet()
-    if choose(spec, options) == "vllm":
-        from harness.engines.vllm import VllmEngine
+    on_vllm = choose(spec, options) == "vllm"
+    model = adapter(spec.source(options.profile), *place, **({"network": False} if on_vllm else {}))
+    if hasattr(model, "maps"):
+        model.maps = options.maps
+    return _on_vllm(model, options) if on_vllm else _on_transformers(model, spec, options)
 
-        model = adapter(spec.source(options.profile), *place, network=False)
-        room = {"room": options.batch_size} if options.batch_size else {}
-        return VllmEngine(model, **room, cards=options.cards)
-    return _on_transformers(adapter(spec.source(options.profile), *place), spec, options)
+
+def _on_vllm(model: Any, options: EngineOptions) -> Engine:
+    from harness.engines.vllm import VllmEngine
+
+    room = {"room": options.batch_size} if options.batch_size else {}
+    return VllmEngine(model, **room, cards=options.cards)
 
 
 def _on_transformers(model: Any, spec: ModelSpec, options: EngineOptions) -> Engine:
@@ -82,8 +87,6 @@ def _on_transformers(model: Any, spec: ModelSpec, options: EngineOptions) -> Eng
     from harness.engines.threads import set_threads
 
     set_threads(getattr(model, "parameters", 0))
-    if hasattr(model, "maps"):
-        model.maps = options.maps
     return HFEngine(model, options.batch_size or spec.batch_size[options.profile])
 
 

@@ -5,6 +5,7 @@ vLLM computes in between. Requests about one picture stand together, so that it 
 beginning of their prompts is computed once.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -69,6 +70,7 @@ class VllmEngine:
         return revision | {
             "engine": "vllm",
             "vllm": _version(),
+            "vision": "transformers" if self.model.on_vllm and self.model.on_vllm.own_vision else "vllm",
             "batch_size": self.room,
             "max_model_len": int(settings.max_model_len),
             "source": self.model.source,
@@ -176,9 +178,12 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        words = self.model.generation(decoding)  # only what an adapter asks for beyond all others is taken from there
         wanted = [place for ask in request.asks for ids in self.model.options.of(ask.options).values() for place in ids]
         return SamplingParams(
             max_tokens=1 if wanted else decoding.max_new_tokens,
+            min_tokens=words.get("min_new_tokens", 0),
+            logit_bias=dict.fromkeys(words.get("suppress_tokens", ()), -math.inf) or None,
             logprob_token_ids=wanted or None,
             temperature=decoding.temperature,
             top_p=1.0,
@@ -187,6 +192,7 @@ class VllmEngine:
             repetition_penalty=1.0,
             seed=decoding.seed,
             stop_token_ids=self.model.stop_ids,
+            ignore_eos=True,  # vLLM would add those of the published generation settings, whatever it is told of these
             detokenize=False,
             output_kind=RequestOutputKind.CUMULATIVE if decoding.stop else RequestOutputKind.FINAL_ONLY,
         )
