@@ -120,17 +120,11 @@ def _face(axes: "Axes", card: Card, name: str, mark: str) -> None:
     axes.text(left, EDGE + 8, short(f"{name} · {card.sample_id}", 60), fontsize=9, fontweight="bold")
     axes.text(PAGE * POINTS - EDGE, EDGE + 8, mark, fontsize=6.5, fontweight="bold", ha="right", gid="mark")
     absent = f" (and {card.absent} absent)" if card.absent else ""
-    gold = Piece(f"Annotated: {', '.join(card.gold) or 'nothing present'}{absent}")
-    set_ = flow([gold], WIDE - FACE - 12, 7.0, 6)
-    _lines(axes, set_, left, EDGE + 23, 7.0)
-    key = (
-        Piece("right", "right"),
-        Piece(" phrases are bold, "),
-        Piece("wrong", "wrong"),
-        Piece(" ones bear a cross, "),
-    )
-    key += (Piece("unannotated", "undefined"), Piece(" ones a question mark."))
-    _lines(axes, flow(key, WIDE - FACE - 12, SIZE, 1), left, EDGE + FACE - 2, SIZE)
+    gold = f"Annotated: {', '.join(card.gold) or 'nothing present'}{absent}"
+    room = WIDE - FACE - 12
+    _lines(axes, flow([Piece(f"Asked: {card.text}")], room, SIZE, 2), left, EDGE + 23)
+    _lines(axes, flow([Piece(gold)], room, SIZE, 4), left, EDGE + 45)
+    _lines(axes, flow(KEY, room, SIZE, 1), left, EDGE + FACE - 2)
 
 
 def _fitted(size: tuple[int, int]) -> tuple[float, float, float, float]:
@@ -147,7 +141,7 @@ def _draw(axes: "Axes", block: Block, left: float, top: float, place: int) -> No
         left + 8, top + 7, short(drawable(reply.model), 34), fontsize=7.2, fontweight="bold", gid=f"model-{place}"
     )
     _numbers(axes, reply, left + NARROW, top + 7, place)
-    _lines(axes, block.text, left + 8, top + HEAD + 6.5, SIZE, f"answer-{place}")
+    _lines(axes, block.text, left + 8, top + HEAD + 6.5, f"answer-{place}")
     if block.tail:
         y = top + HEAD + 6.5 + LINE * len(block.text.lines)
         axes.text(left + 8, y, short(drawable(block.tail), 72), fontsize=6, fontstyle="italic", gid=f"tail-{place}")
@@ -172,19 +166,19 @@ def _counts(reply: Reply) -> str:
     return f"right {reply.right} / wrong {reply.wrong}" if reply.right or reply.wrong else ""
 
 
-def _lines(axes: "Axes", text: Flow, left: float, top: float, size: float, gid: str = "") -> None:
+def _lines(axes: "Axes", text: Flow, left: float, top: float, gid: str = "") -> None:
     for number, line in enumerate(text.lines):
-        _spans(axes, line, left, top + number * LINE * size / SIZE, size, gid)
+        _spans(axes, line, left, top + number * LINE, gid)
 
 
-def _spans(axes: "Axes", line: Sequence[Span], left: float, y: float, size: float, gid: str) -> None:
+def _spans(axes: "Axes", line: Sequence[Span], left: float, y: float, gid: str) -> None:
     colours = style.verdict_colours()
     for span in line:
         axes.text(
             left + span.x,
             y,
             span.text,
-            fontsize=size,
+            fontsize=SIZE,
             color=colours.get(span.verdict or "", style.INK),
             fontweight="bold" if span.verdict == "right" else "normal",
             gid=f"{gid}-{span.verdict or 'plain'}" if gid else None,

@@ -43,7 +43,7 @@ def radar(run: Run) -> "Figure":
         for place, model in enumerate(run.models):
             _line(axes, run, model, angles, place)
         _web(axes, angles, tuple(axes_of))
-        _marked(figure, run)
+        stamp(figure, mark(run))
         if run.models:
             figure.legend(loc="outside lower center", ncols=2, fontsize=6.5, handlelength=2.2, columnspacing=1.2)
     return figure
@@ -72,9 +72,15 @@ def grouped_bars(run: Run, asked: Panels) -> "Figure":
         panels = figure.subplots(len(asked.panels), 1, squeeze=False)[:, 0].tolist()
         for axes, (title, question) in zip(panels, asked.panels.items(), strict=True):
             _panel(axes, run, title, question)
-        _marked(figure, run)
+        stamp(figure, mark(run))
         _numbered_legend(figure, panels, run.models)
     return figure
+
+
+def stamp(figure: "Figure", said: str) -> None:
+    """What the run is, at the head of the figure, so that it is never shown without."""
+    if said:
+        figure.suptitle(said, x=0.995, ha="right", fontsize=6.5, fontweight="bold")
 
 
 def _line(axes: "PolarAxes", run: Run, model: str, angles: Sequence[float], place: int) -> None:
@@ -132,9 +138,3 @@ def _numbered_legend(figure: "Figure", panels: Sequence["Axes"], models: Sequenc
         figure.legend(
             [*(handles[name] for name in names), *dashed], shown, loc="outside lower center", ncols=4, fontsize=7
         )
-
-
-def _marked(figure: "Figure", run: Run) -> None:
-    """What the run is, at the head of the figure, so that it is never shown without."""
-    if said := mark(run):
-        figure.suptitle(said, x=0.995, ha="right", fontsize=6.5, fontweight="bold")

@@ -126,11 +126,16 @@ def mark(run: Run) -> str:
     """What sets the numbers of a run apart from the paper's, in capitals; empty for full test sets under `paper`."""
     about = run.manifest
     parts = [
-        {"paper": "", "tiny": "TINY PROFILE"}.get(about.profile, "PROFILE NOT RECORDED"),
+        profile_mark(about.profile),
         f"SUBSET of {about.limit:,}" if about.limit else "",
         "ANSWERS BY CHOICE" if about.protocol.get("answers") == "choice" else "",
     ]
     return " · ".join(filter(None, parts))
+
+
+def profile_mark(profile: str) -> str:
+    """The part of the mark that the profile makes."""
+    return {"paper": "", "tiny": "TINY PROFILE"}.get(profile, "PROFILE NOT RECORDED")
 
 
 def tables(run: Run) -> list[Table]:

@@ -138,8 +138,8 @@ def _spans(words: Sequence[_Word], size: float) -> Iterator[Span]:
     x = 0.0
     for verdict, run in groupby(_bridged(parts), key=lambda part: part[1]):
         text = "".join(text for text, _ in run)
-        if text.strip():
-            yield Span(text, verdict, x)
+        if bare := text.strip():  # SVG readers drop a space at the front of a text
+            yield Span(bare, verdict, x + advance(text[: len(text) - len(text.lstrip())], size))
         x += advance(text, size, verdict == "right")
 
 
