@@ -15,6 +15,8 @@ class PaperSection:
 
     mark: str
     """What sets the run apart from the paper; empty where nothing does."""
+    cautions: tuple[str, ...]
+    """What follows from that, in sentences."""
     radar: Markup
     tables: tuple[Table, ...]
     """Those of which the run has measured something."""
@@ -31,6 +33,7 @@ def section(run: Run) -> PaperSection | None:
     drawn = style.svg(paper_figures.radar(run), "radar", paper_figures.radar_in_words(run), _tips(run))
     return PaperSection(
         mark=paper_tables.mark(run),
+        cautions=tuple(paper_tables.marks(run).values()),
         radar=Markup(drawn),  # noqa: S704 drawn and escaped by matplotlib
         tables=tuple(table for table in found if table.any),
         absent=tuple(table.title for table in found if not table.any),

@@ -20,6 +20,11 @@ IN_WORDS: dict[Setting, str] = {
     "trained": "trained for these tasks",
     "training-free": "training-free",
 }
+_PROFILES = {
+    "tiny": "Miniatures on drawn toy faces stand where the paper has its models and photographs, and each was trained "
+    "on such faces, whatever its setting is called: no difference below says anything about the paper.",
+}
+_UNKNOWN = "Nothing says which models and faces these are."
 NOTE = (
     "Percent. Bold: the highest of its column among the models of a dataset or attribute that are compared, measured "
     "and published each for itself; a training-free model is compared with training-free ones only. In brackets the "
@@ -122,19 +127,30 @@ class Table:
         return found
 
 
+def marks(run: Run) -> dict[str, str]:
+    """What sets the numbers of a run apart from the paper's, in capitals -> what follows from it, in a sentence.
+
+    There is nothing of the kind for texts read from full test sets under the profile `paper`.
+    """
+    about, found = run.manifest, dict[str, str]()
+    if profile := profile_mark(about.profile):
+        found[profile] = _PROFILES.get(about.profile, _UNKNOWN)
+    if about.limit:
+        found[f"SUBSET of {about.limit:,}"] = (
+            "At most so many samples a question stand for the paper's whole test sets."
+        )
+    if about.protocol.get("answers") == "choice":
+        found["ANSWERS BY CHOICE"] = "Models chose between options, where the paper reads their free text."
+    return found
+
+
 def mark(run: Run) -> str:
-    """What sets the numbers of a run apart from the paper's, in capitals; empty for full test sets under `paper`."""
-    about = run.manifest
-    parts = [
-        profile_mark(about.profile),
-        f"SUBSET of {about.limit:,}" if about.limit else "",
-        "ANSWERS BY CHOICE" if about.protocol.get("answers") == "choice" else "",
-    ]
-    return " · ".join(filter(None, parts))
+    """The marks on one line; empty where there are none."""
+    return " · ".join(marks(run))
 
 
 def profile_mark(profile: str) -> str:
-    """The part of the mark that the profile makes."""
+    """The mark that a profile makes."""
     return {"paper": "", "tiny": "TINY PROFILE"}.get(profile, "PROFILE NOT RECORDED")
 
 
@@ -172,11 +188,17 @@ def _rows(run: Run, table: PaperTable, group: Group) -> list[Row]:
 
 
 def _belongs(run: Run, table: PaperTable, group: Group, model: str) -> bool:
-    """Whether a model without a row in the table is shown: not where it was not asked, nor free beside specialists."""
-    if paper().setting(model) != "training-free":
-        return any((model, place.question) in run.scores for place in group.cells)
-    asked = {question.name for question in run.manifest.questions}
-    return not table.trained_only and any(place.question in asked for place in group.cells)
+    """Whether a model without a row in the table is shown.
+
+    A training-free one is where it was asked, a trained one where it has answered: specialists know few questions.
+    """
+    setting = paper().setting(model)
+    if table.trained_only and setting != "trained":
+        return False
+    if setting == "training-free":
+        asked = {question.name for question in run.manifest.questions}
+        return any(place.question in asked for place in group.cells)
+    return any((model, place.question) in run.scores for place in group.cells)
 
 
 def _row(run: Run, group: Group, model: str, printed: str = "") -> Row:

@@ -72,7 +72,7 @@ def latex(table: Table) -> str:
     mark = rf"\textbf{{{escaped(table.mark)}.}} " if table.mark else ""
     return "\n".join(
         [
-            rf"% {table.title}. {table.mark}".rstrip(),
+            f"% {table.title}. {table.mark}".replace(" · ", ", ").rstrip(),
             r"% Needs \usepackage{booktabs}.",
             r"\begin{table*}",
             r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
