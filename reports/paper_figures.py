@@ -37,15 +37,15 @@ def radar(run: Run) -> "Figure":
     axes_of = paper().radar
     angles = [2 * pi * place / len(axes_of) for place in range(len(axes_of))]
     with style.look():
-        rows = -(-len(run.models) // 2)
-        figure = Figure(figsize=(COLUMN, COLUMN - 0.2 + 0.155 * rows), layout="constrained")
+        columns = _columns(run.models, 2)
+        figure = Figure(figsize=(COLUMN, COLUMN - 0.2 + 0.155 * -(-len(run.models) // columns)), layout="constrained")
         axes = cast("PolarAxes", figure.add_subplot(projection="polar"))
         for place, model in enumerate(run.models):
             _line(axes, run, model, angles, place)
         _web(axes, angles, tuple(axes_of))
         stamp(figure, mark(run))
         if run.models:
-            figure.legend(loc="outside lower center", ncols=2, fontsize=6.5, handlelength=2.2, columnspacing=1.2)
+            figure.legend(loc="outside lower center", ncols=columns, fontsize=6.5, handlelength=2.2, columnspacing=1.2)
     return figure
 
 
@@ -67,7 +67,7 @@ def grouped_bars(run: Run, asked: Panels) -> "Figure":
     from matplotlib.figure import Figure
 
     with style.look():
-        rows = -(-len(run.models) // 4)
+        rows = -(-(len(run.models) + 1) // _columns(run.models, 4))
         figure = Figure(figsize=(PAGE, 1.62 * len(asked.panels) + 0.25 + 0.16 * rows), layout="constrained")
         panels = figure.subplots(len(asked.panels), 1, squeeze=False)[:, 0].tolist()
         for axes, (title, question) in zip(panels, asked.panels.items(), strict=True):
@@ -81,6 +81,11 @@ def stamp(figure: "Figure", said: str) -> None:
     """What the run is, at the head of the figure, so that it is never shown without."""
     if said:
         figure.suptitle(said, x=0.995, ha="right", fontsize=6.5, fontweight="bold")
+
+
+def _columns(models: Sequence[str], most: int) -> int:
+    """Of the legend: half as many where a name is long, such as that of a checkpoint."""
+    return most if all(len(model) <= 24 for model in models) else most // 2
 
 
 def _line(axes: "PolarAxes", run: Run, model: str, angles: Sequence[float], place: int) -> None:
@@ -135,6 +140,5 @@ def _numbered_legend(figure: "Figure", panels: Sequence["Axes"], models: Sequenc
     dashed = [handle for name, handle in handles.items() if name not in numbers][:1]
     shown = [*(f"{numbers[name]}  {short(name)}" for name in names), *["constant answer"] * len(dashed)]
     if shown:
-        figure.legend(
-            [*(handles[name] for name in names), *dashed], shown, loc="outside lower center", ncols=4, fontsize=7
-        )
+        lines = [*(handles[name] for name in names), *dashed]
+        figure.legend(lines, shown, loc="outside lower center", ncols=_columns(models, 4), fontsize=7)
