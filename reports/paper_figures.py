@@ -122,13 +122,15 @@ def _web(axes: "PolarAxes", angles: Sequence[float], names: Sequence[str]) -> No
 
 def _panel(axes: "Axes", run: Run, title: str, question: str) -> None:
     """Bars, and under each the number of its model in the legend."""
+    models = len(run.models)
     figures.draw_bars(axes, scores_of(run, question), run.models, ORDER)
     axes.set_title(title, loc="left", fontweight="bold", fontsize=9, pad=5)
     axes.tick_params(axis="x", pad=9)
+    size = min(5.5, 60 / max(1, models))  # numbers of two digits stay apart
     for group in range(len(ORDER)):
-        for place in range(len(run.models)):
-            x = figures.bar_centre(place, group, len(run.models))
-            axes.text(x, -2.5, str(place + 1), ha="center", va="top", fontsize=5.5, gid=f"number-{group}-{place}")
+        for place in range(models):
+            x = figures.bar_centre(place, group, models)
+            axes.text(x, -2.5, str(place + 1), ha="center", va="top", fontsize=size, gid=f"number-{group}-{place}")
 
 
 def _numbered_legend(figure: "Figure", panels: Sequence["Axes"], models: Sequence[str]) -> None:

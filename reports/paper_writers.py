@@ -9,13 +9,17 @@ from io import StringIO
 
 from reports import gallery, style
 from reports.ablation_tables import plain
-from reports.paper_tables import NOTE, Cell, Row, Table
+from reports.paper_tables import IN_WORDS, NOTE, Cell, Row, Table
 
 HEAD = ("Models", "Setting", "Scored", "Measured on")
 _FIELDS = (
     "table", "place", "measured_on", "group", "setting", "model", "printed_as", "column", "question", "metric",
     "scored", "value", "low", "high", "best", "published", "best_published", "difference",
 )  # fmt: skip
+_SETTINGS = (
+    "Setting: " + "; ".join(f"{word} = {meaning}" for word, meaning in IN_WORDS.items() if word != meaning) + "."
+)
+"""In LaTeX a column of short words has to do."""
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -76,7 +80,7 @@ def latex(table: Table) -> str:
             r"% Needs \usepackage{booktabs}.",
             r"\begin{table*}",
             r"\centering\scriptsize\setlength{\tabcolsep}{3pt}",
-            rf"\caption{{{mark}{escaped(_about(table))} {escaped(NOTE)}}}",
+            rf"\caption{{{mark}{escaped(_about(table))} {escaped(NOTE)} {_SETTINGS}}}",
             rf"\label{{tab:run-{table.paper.number}}}",
             rf"\begin{{tabular}}{{lllr{'rrr' * len(columns)}}}",
             r"\toprule",
