@@ -104,7 +104,7 @@ def _block(reply: Reply) -> Block:
 def _tail(reply: Reply, text: Flow) -> str:
     if reply.error or not text.lines:
         return reply.error or ("(the answer is empty)" if reply.status not in ("failed", "not asked") else "")
-    if text.left_out or reply.cut:
+    if text.cut or reply.cut:
         return "✂ cut here; the numbers count the whole answer"
     return ""
 

@@ -65,17 +65,18 @@ def _figures(run: Run) -> Iterator[tuple[str, "Figure"]]:
         if asked & set(panels.panels.values()):
             yield f"figure-{panels.number}", paper_figures.grouped_bars(run, panels)
     described = [question for question in run.questions() if question.task == "attr"] or run.questions()
-    for name, question in zip(
-        ("figure-7", "figure-1-left"), dict.fromkeys((*described[-1:], *described[:1])), strict=False
-    ):
-        yield from ((name, figure) for figure in _answers(run, question))
+    samples = dict.fromkeys((*described[-1:], *described[:1]))  # CelebA, then MAAD; one of them if there is one
+    for name, question in zip(("figure-7", "figure-1-left"), samples, strict=False):
+        if figure := _answers(run, question):
+            yield name, figure
 
 
-def _answers(run: Run, question: Question) -> Iterator["Figure"]:
-    """One sample of a question, if there is any."""
+def _answers(run: Run, question: Question) -> "Figure | None":
+    """One sample of a question; None where there is none."""
     card = paper_answers.chosen(gallery.read(run, question))
-    if card:
-        yield paper_answers.answers(card, page.question_title(question), paper_tables.mark(run))
+    if card is None:
+        return None
+    return paper_answers.answers(card, page.question_title(question), paper_tables.mark(run))
 
 
 def _figure_8(found: ablation.Ablation) -> Iterator[tuple[str, "Figure"]]:

@@ -30,8 +30,8 @@ class Flow:
     """A text set in lines."""
 
     lines: tuple[tuple[Span, ...], ...]
-    left_out: int
-    """Characters that found no room, white space aside."""
+    cut: bool
+    """Whether words found no room."""
 
 
 def flow(pieces: Sequence[Piece], width: float, size: float, most: int) -> Flow:
@@ -46,17 +46,17 @@ def flow(pieces: Sequence[Piece], width: float, size: float, most: int) -> Flow:
     lines: list[list[_Word]] = [[]]
     room = width
     words = [part for word in _words(pieces) for part in _fitting(word, width, size)]
-    for place, word in enumerate(words):
+    for word in words:
         wide = word.width(size)
         gap = advance(" ", size) if lines[-1] else 0.0
         if lines[-1] and gap + wide > room:
             if len(lines) == most:
-                return Flow(_set(lines, size), sum(left.letters for left in words[place:]))
+                return Flow(_set(lines, size), cut=True)
             lines.append([])
             room, gap = width, 0.0
         lines[-1].append(word)
         room -= gap + wide
-    return Flow(_set(lines, size), 0)
+    return Flow(_set(lines, size), cut=False)
 
 
 def advance(text: str, size: float, bold: bool = False) -> float:
@@ -75,8 +75,6 @@ class _Word:
     """What stands between two spaces: stretches of different looks, such as a phrase and the comma after it."""
 
     parts: tuple[tuple[str, Verdict | None], ...]
-    letters: int
-    """Of the answer; signs that were added do not count."""
 
     def width(self, size: float) -> float:
         return sum(advance(text, size, verdict == "right") for text, verdict in self.parts)
@@ -85,27 +83,23 @@ class _Word:
 def _words(pieces: Iterable[Piece]) -> Iterator[_Word]:
     """The words of all pieces: a word goes on from one piece into the next where no space lies between."""
     open_parts: list[tuple[str, Verdict | None]] = []
-    letters = 0
     for piece in pieces:
         for token in re.findall(r"\s+|\S+", piece.text):
             if token.isspace():
                 if open_parts:
-                    yield _Word(tuple(open_parts), letters)
-                open_parts, letters = [], 0
+                    yield _Word(tuple(open_parts))
+                open_parts = []
             else:
                 open_parts.append((drawable(token), piece.verdict))
-                letters += len(token)
         if open_parts and piece.verdict in ("wrong", "undefined"):
             open_parts.append((piece.sign, piece.verdict))
     if open_parts:
-        yield _Word(tuple(open_parts), letters)
+        yield _Word(tuple(open_parts))
 
 
 def _fitting(word: _Word, width: float, size: float) -> list[_Word]:
-    """The word, or single letters of it where it is wider than a line."""
-    if word.width(size) <= width:
-        return [word]
-    return list(_chopped(word, width, size))
+    """The word, or stretches of it where it is wider than a line."""
+    return [word] if word.width(size) <= width else list(_chopped(word, width, size))
 
 
 def _chopped(word: _Word, width: float, size: float) -> Iterator[_Word]:
@@ -125,7 +119,7 @@ def _chopped(word: _Word, width: float, size: float) -> Iterator[_Word]:
 
 def _joined(chars: Iterable[tuple[str, Verdict | None]]) -> _Word:
     runs = [("".join(char for char, _ in run), verdict) for verdict, run in groupby(chars, key=lambda pair: pair[1])]
-    return _Word(tuple(runs), sum(len(text) for text, _ in runs))
+    return _Word(tuple(runs))
 
 
 def _set(lines: Iterable[Sequence[_Word]], size: float) -> tuple[tuple[Span, ...], ...]:
