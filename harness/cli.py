@@ -163,15 +163,24 @@ def score(path: RunPath) -> None:
 
 
 @app.command()
-def report(path: RunPath) -> None:
-    """Write RUN/report/index.html from the scored answers."""
+def report(
+    path: RunPath,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Also the paper's figures 1 and 3-7 as SVG and PDF; takes seconds more.")
+    ] = False,
+    ablation: Annotated[
+        Path | None, typer.Option(help="Folder of an ablation, for the paper's figure 8.", show_default=False)
+    ] = None,
+) -> None:
+    """Write RUN/report/index.html, and the paper's tables in RUN/report/paper, from the scored answers."""
     from harness.store import RunFolder
-    from reports.page import write
+    from reports import page, paper_files
 
     folder = RunFolder.existing(path)
     with folder.lock():
-        page = write(folder.path)
-    typer.echo(f"report: {page}")
+        written = page.write(folder.path)
+        paper = paper_files.write(folder.path, figures, ablation)
+    typer.echo(f"report: {written}\npaper's tables and figures: {paper}")
 
 
 @app.command(

@@ -34,6 +34,7 @@ from harness.speeds import Stopwatch
 from harness.store import PAGE, RunFolder
 from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
+from reports.paper_files import write as write_paper
 from tasks.datasets import DataOptions, require
 from tasks.registry import Question, questions_of
 
@@ -100,6 +101,7 @@ def _derive(folder: RunFolder) -> Path:
     if not up_to_date(folder):
         rescore(folder)
         write_report(folder.path)
+        write_paper(folder.path)
         mark(folder)
     return folder.path / PAGE
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.records import METRICS
 from harness.store import PAGE
-from reports import figures, gallery, problems, ranking, seen, style, tables
+from reports import figures, gallery, paper, problems, ranking, seen, style, tables
 from reports.load import Question, Run, read
 
 _CHOICE = "a choice between options, read from the probabilities of the first token"
@@ -73,7 +73,13 @@ def render(run: Run) -> str:
     }
     template = environment().get_template("page.html.j2")
     return template.render(
-        run=run, about=run.manifest, groups=groups, **_header(run), **_summary(run, groups), **own_assets()
+        run=run,
+        about=run.manifest,
+        groups=groups,
+        paper=paper.section(run),
+        **_header(run),
+        **_summary(run, groups),
+        **own_assets(),
     )
 
 

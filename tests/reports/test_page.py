@@ -168,7 +168,7 @@ def test_failures_come_before_the_numbers(written):
 def test_every_chart_and_picture_has_words(written):
     checked = parsed(written)
     labels = [value for tag, name, value in checked.attributes if tag == "svg" and name == "aria-label"]
-    assert checked.tags["svg"] == len(labels) == 11
+    assert checked.tags["svg"] == len(labels) == 12
     alts = [value for tag, name, value in checked.attributes if tag == "img" and name == "alt"]
     assert checked.tags["img"] == len(alts)
     assert all("gold:" in alt for alt in alts)
