@@ -155,16 +155,27 @@ def score(path: RunPath) -> None:
     show_scores(scores)
 
 
-@app.command()
-def report(path: RunPath) -> None:
-    """Write RUN/report/index.html from the scored answers."""
+@app.command(
+    epilog="Examples:\n\npython -m harness report runs/tiny-0123abcd\n\n"
+    "python -m harness report runs/before runs/after --out comparison.html"
+)
+def report(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder, or several to compare.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write; by default RUN/report/index.html, or comparison.html there for several runs."
+        ),
+    ] = None,
+) -> None:
+    """Write the page of a run from its scored answers, or one that compares several runs with the first."""
     from harness.store import RunFolder
-    from reports.page import write
+    from reports import compare, page
 
-    folder = RunFolder.existing(path)
-    with folder.lock():
-        page = write(folder.path)
-    typer.echo(f"report: {page}")
+    first, *others = [RunFolder.existing(path) for path in paths]
+    with first.lock():
+        written = compare.write(paths, out) if others else page.write(first.path, out)
+    typer.echo(f"report: {written}")
 
 
 @app.command(

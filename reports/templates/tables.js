@@ -36,6 +36,7 @@ function addFilter(table, enhanced) {
 function enhance(table) {
   if (!table.tBodies[0]?.rows.length || !isPlain(table)) return;
   giveNumbers(table);
+  for (const row of [...table.tHead.rows].slice(0, -1)) row.dataset.dtOrder = "disable"; // heads of several columns
   // A link in a head leads somewhere, and does not sort as well.
   for (const link of table.tHead.querySelectorAll("a")) link.addEventListener("click", (event) => event.stopPropagation());
   const enhanced = new DataTable(table, {
