@@ -15,8 +15,8 @@ from reports.tables import MAP, Cell
 
 NAME = "comparison.html"
 UNSET = "not set"
-SETTINGS = ("profile", "limit", "seed", "data_root", "decoding", "protocol", "policies", "engines", "versions")
-"""Fields of run.json that can change a score; what is nested in them is compared leaf by leaf."""
+SETTINGS = ("profile", "limit", "seed", "data_root", "decoding", "policies", "engines", "versions")
+"""Fields of run.json that can change a score, beside the protocol; what is nested in them is compared leaf by leaf."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,19 @@ def warnings(runs: Sequence[Run]) -> list[str]:
     profiles = [short(run.manifest.profile or UNSET) for run in runs]
     if len(set(profiles)) > 1:
         said.append(f"The profiles differ ({', '.join(profiles)}): the models of one are not those of the other.")
-    said += [sentence for question in _questions(runs) if (sentence := _other_samples(runs, question.name))]
+    apart: dict[str, list[str]] = {}
+    for question in _questions(runs):
+        if found := _other_samples(runs, question.name):
+            apart.setdefault(found, []).append(short(question.name))
+    said += [f"{', '.join(questions)}: {found}" for found, questions in apart.items()]
     said += [f"{name}: {short(notice)}" for name, run in zip(names(runs), runs, strict=True) for notice in run.notices]
     return said
 
 
 def settings(runs: Sequence[Run]) -> list[Setting]:
     """The settings that differ, with the value in each run."""
-    found = [_leaves({name: getattr(run.manifest, name) for name in SETTINGS}) for run in runs]
+    # The protocol repeats some of the fields.
+    found = [_leaves({n: getattr(run.manifest, n) for n in SETTINGS} | run.manifest.protocol) for run in runs]
     keys = dict.fromkeys(key for leaves in found for key in leaves)
     rows = [(key, tuple(leaves.get(key, UNSET) for leaves in found)) for key in keys]
     return [Setting(short(key), tuple(map(short, values))) for key, values in rows if len(set(values)) > 1]
@@ -119,7 +124,7 @@ def _other_samples(runs: Sequence[Run], question: str) -> str:
         return ""
     counts = " and ".join(f"{len(found):,}" for found in asked)
     common = len(set.intersection(*asked))
-    return f"{short(question)}: the samples are not the same ({counts}, {common:,} in common); scores do not compare."
+    return f"the samples are not the same ({counts}, {common:,} in common); scores do not compare."
 
 
 def _leaves(value: Any, path: str = "") -> dict[str, str]:
