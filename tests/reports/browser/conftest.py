@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -56,6 +57,11 @@ def visit(chromium):
             assert tab.evaluate("typeof window.pwned") == "undefined"
         context.close()
     assert complaints == []
+
+
+def say(text):
+    """A measurement, for whoever runs the tests with -s."""
+    sys.stdout.write(f"\n{text}\n")
 
 
 @pytest.fixture(scope="session")
