@@ -1,5 +1,6 @@
 // The sample browser: the address says what is shown, and all that a reader does only changes the address.
 const TYPING = 150; // milliseconds without a key before a search
+const SETTLING = 4; // frames until what lies above has its height
 
 class Browser {
   #opener = false; // whether the entry of the history that opened the sample is our own
@@ -118,7 +119,13 @@ for (const section of document.querySelectorAll("#browse")) {
   const start = () =>
     (browser ??= Samples.read(section.querySelector("#browse-data")).then((samples) => new Browser(section, samples)));
   const follow = async () => (await start()).follow(wantedOf(location.hash) ?? new URLSearchParams());
-  const arrive = () => { section.scrollIntoView(); follow(); };
+  const arrive = async () => {
+    section.scrollIntoView();
+    await follow();
+    // Cards and tables above take their true height only when they are near: look again where the section is now.
+    for (let frame = 0; frame < SETTLING; frame += 1) await new Promise(requestAnimationFrame);
+    section.scrollIntoView();
+  };
 
   document.addEventListener("click", (event) => { if (event.target.closest?.("a[href^='#browse']")) arrive(); });
   addEventListener("hashchange", () => {
