@@ -24,12 +24,6 @@ class Browser {
       if (key === "q") control.addEventListener("input", () => this.#typed());
       else control.addEventListener("change", () => this.#go(this.filters.read()));
     }
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || this.view.dialog.open) return;
-      if (event.target.closest?.("input, select, textarea")) return;
-      event.preventDefault();
-      this.filters.controls.get("q").focus();
-    });
   }
 
   #typed() {
@@ -47,6 +41,14 @@ class Browser {
     else if (this.view.dialog.open) this.view.dialog.close();
   }
 
+  search() {
+    if (!this.view.dialog.open) this.filters.controls.get("q").focus();
+  }
+
+  leave() {
+    this.view.dialog.close();
+  }
+
   #filter(filters, unknown) {
     this.filtered = filters.toString();
     this.shown = fitting(this.samples, filters);
@@ -62,6 +64,7 @@ class Browser {
   }
 
   #show(one, only) {
+    this.one = one;
     const place = this.shown.indexOf(one);
     if (place >= 0) this.grid.select(place);
     this.view.show(one, place, this.shown.length, only);
@@ -84,9 +87,10 @@ class Browser {
     this.#go(this.#opened(place));
   }
 
+  // From a sample that a link opened, and that the filters leave out, there is no next one.
   #step(by) {
-    const place = this.grid.active + by;
-    if (place >= 0 && place < this.shown.length) this.#go(this.#opened(place), true);
+    const place = this.shown.indexOf(this.one) + by;
+    if (this.shown.includes(this.one) && place >= 0 && place < this.shown.length) this.#go(this.#opened(place), true);
   }
 
   #opened(place) {
@@ -128,10 +132,16 @@ for (const section of document.querySelectorAll("#browse")) {
   };
 
   document.addEventListener("click", (event) => { if (event.target.closest?.("a[href^='#browse']")) arrive(); });
-  addEventListener("hashchange", () => {
-    if (!wantedOf(location.hash)) return;
+  document.addEventListener("keydown", async (event) => {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest?.("input, select, textarea")) return;
+    event.preventDefault();
+    if (!browser) await follow();
+    (await browser).search();
+  });
+  addEventListener("hashchange", async () => {
     const { top, bottom } = section.getBoundingClientRect();
-    if (bottom < 0 || top > innerHeight) arrive();
+    if (!wantedOf(location.hash)) (await browser)?.leave();
+    else if (bottom < 0 || top > innerHeight) arrive();
     else follow();
   });
   if (wantedOf(location.hash)) arrive();

@@ -34,7 +34,7 @@ function addFilter(table, enhanced) {
 }
 
 function enhance(table) {
-  if (!table.tBodies[0]?.rows.length || !isPlain(table)) return;
+  if (!table.tHead || !table.tBodies[0]?.rows.length || !isPlain(table)) return;
   giveNumbers(table);
   for (const row of [...table.tHead.rows].slice(0, -1)) row.dataset.dtOrder = "disable"; // heads of several columns
   // A link in a head leads somewhere, and does not sort as well.

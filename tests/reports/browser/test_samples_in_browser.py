@@ -205,3 +205,19 @@ def test_scrolling_does_not_stutter(visit, large_report):
     )
     say(f"40 frames of 400 pixels: median {frames[20]:.1f} ms, worst {frames[-1]:.1f} ms")
     assert frames[20] < 100
+
+
+def test_a_sample_that_the_filters_leave_out_opens_alone_and_any_other_anchor_closes_it(visit, report):
+    tab = at(visit, report, "#browse?question=expw&in=maad&sample=000002.jpg")
+    tab.locator(f"{DIALOG} .place", has_text="not among the filtered").wait_for()
+    tab.keyboard.press("ArrowRight")
+    assert "000002.jpg" in tab.locator(f"{DIALOG} h3").inner_text()
+    tab.evaluate("location.hash = '#q3'")
+    tab.locator(DIALOG).wait_for(state="hidden")
+    assert tab.url.endswith("#q3")
+
+
+def test_the_search_key_works_from_the_top_of_the_page(visit, report):
+    tab = visit(report)
+    tab.keyboard.press("/")
+    tab.wait_for_function("document.activeElement.dataset.filter === 'q'")
