@@ -52,7 +52,8 @@ class Browser:
         self.run = run
         self.total = 0
         """Samples of the run, of which `shown` are in."""
-        self._questions: list[tuple[str, str]] = []
+        self._questions: list[tuple[str, str, str]] = []
+        """Name, title and dataset."""
         self._labels, self._strings = Distinct[str](), Distinct[str]()
         self._replies = Distinct[tuple[Any, ...]]()
         self._faces: dict[ImageRef, int | str] = {}
@@ -78,18 +79,24 @@ class Browser:
     @property
     def choices(self) -> Mapping[str, Sequence[tuple[str, str]]]:
         """What the filters of the page offer: value and text."""
-        names = {
+        datasets = dict.fromkeys(dataset for *_, dataset in self._questions)
+        titled = {
+            "question": [(name, title) for name, title, _ in self._questions],
+            "dataset": [(name, style.title("datasets", name)) for name in datasets],
+        }
+        plain = {
             "model": map(short, self.run.models),
             "status": ALL_STATUSES,
             "label": sorted(self._labels.values(), key=str.casefold),
         }
-        return {"question": self._questions} | {kind: [(name, name) for name in found] for kind, found in names.items()}
+        return titled | {kind: [(name, name) for name in names] for kind, names in plain.items()}
 
     def add(self, title: str, asked: Asked) -> None:
         """Take in the samples of a question that `gallery.read` kept."""
         self.total += asked.rows
         if asked.browsed:
-            self._questions.append((short(asked.question.name), title))
+            question = asked.question
+            self._questions.append((short(question.name), title, short(question.dataset or question.name)))
             self._cases += [self._case(case, asked) for case in asked.browsed]
 
     def block(self) -> Markup:

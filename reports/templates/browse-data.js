@@ -16,15 +16,14 @@ class Samples {
 
   constructor(names, rows) {
     Object.assign(this, names, { strings: rows.strings, replies: rows.replies });
-    this.cases = rows.cases.map((row, index) => this.#case(row, index));
+    this.cases = rows.cases.map((row) => this.#case(row));
     this.words = [];
   }
 
-  #case([question, id, face, gold, absent, asked, group, answers], index) {
+  #case([place, id, face, gold, absent, asked, group, answers]) {
+    const [question, title, dataset] = this.questions[place];
     return {
-      index, id, gold, absent,
-      question: this.questions[question][0],
-      title: this.questions[question][1],
+      id, question, title, dataset, gold, absent,
       thumb: typeof face === "number" ? this.thumbs[face] : "",
       trouble: typeof face === "number" ? "" : face,
       asked: this.strings[asked],

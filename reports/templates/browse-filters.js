@@ -41,12 +41,12 @@ function answerTest(samples, wanted) {
 
 // The samples with some answer that fits all filters at once.
 function fitting(samples, wanted) {
-  const [question, gold] = [wanted.get("question"), samples.labels.indexOf(wanted.get("gold") ?? "")];
+  const [dataset, question] = [wanted.get("dataset"), wanted.get("question")];
+  const gold = wanted.get("gold") ? samples.labels.indexOf(wanted.get("gold")) : null;
   const model = wanted.get("model") ? samples.models.findIndex(([name]) => name === wanted.get("model")) : null;
   const fits = answerTest(samples, wanted);
   const answersOf = (one) => (model === null ? one.answers : one.answers.slice(model, model + 1));
   return samples.cases.filter((one) =>
-    (!question || one.question === question) &&
-    (!wanted.get("gold") || one.gold.includes(gold)) &&
-    model !== -1 && (!fits || answersOf(one).some(fits)));
+    (!dataset || one.dataset === dataset) && (!question || one.question === question) &&
+    (gold === null || one.gold.includes(gold)) && model !== -1 && (!fits || answersOf(one).some(fits)));
 }

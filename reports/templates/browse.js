@@ -11,7 +11,6 @@ class Browser {
     this.list = find(".tiles");
     this.count = find("output");
     this.filters = new Filters(find(".filters"));
-    for (const part of [".filters", ".keys", ".tiles"]) find(part).hidden = false;
     this.grid = new Grid(this.list, (one) => this.#label(one), (place) => this.#open(place));
     const actions = { step: (by) => this.#step(by), closed: () => this.#closed() };
     this.view = new SampleView(find("dialog"), find("template"), samples, actions);
@@ -119,6 +118,8 @@ class Browser {
 }
 
 for (const section of document.querySelectorAll("#browse")) {
+  // In their place at once, though empty, so that nothing moves when the samples are read.
+  for (const part of section.querySelectorAll(":scope > [hidden]")) part.hidden = false;
   let browser;
   const start = () =>
     (browser ??= Samples.read(section.querySelector("#browse-data")).then((samples) => new Browser(section, samples)));

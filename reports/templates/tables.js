@@ -23,32 +23,38 @@ function giveNumbers(table) {
   }
 }
 
-function addFilter(table, enhanced) {
+function addFilter(table) {
   const label = document.createElement("label");
   const input = document.createElement("input");
   label.className = "filter";
   label.append("Filter rows ", input);
   input.type = "search";
-  input.addEventListener("input", () => enhanced.search(input.value).draw());
+  input.addEventListener("input", () => enhance(table).search(input.value).draw());
   (table.closest(".scroll") ?? table).before(label);
 }
 
+const enhanced = new WeakMap();
+
 function enhance(table) {
-  if (!table.tHead || !table.tBodies[0]?.rows.length || !isPlain(table)) return;
+  if (!enhanced.has(table)) enhanced.set(table, made(table));
+  return enhanced.get(table);
+}
+
+function made(table) {
   giveNumbers(table);
   for (const row of [...table.tHead.rows].slice(0, -1)) row.dataset.dtOrder = "disable"; // heads of several columns
   // A link in a head leads somewhere, and does not sort as well.
   for (const link of table.tHead.querySelectorAll("a")) link.addEventListener("click", (event) => event.stopPropagation());
-  const enhanced = new DataTable(table, {
+  return new DataTable(table, {
     paging: false, info: false, autoWidth: false, order: [],
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     columnDefs: [{ targets: "num", type: "num", orderSequence: ["desc", "asc", ""] }],
     language: { zeroRecords: "No row fits the filter.", emptyTable: "No rows." },
   });
-  if (table.tBodies[0].rows.length >= FEW) addFilter(table, enhanced);
 }
 
-// A table is enhanced when it comes near the window: a page has dozens, most of them far down or folded away.
+// A table is enhanced when it comes near the window: a page has dozens, most of them far down or folded away. Its
+// filter is there from the start, so that nothing moves under the reader.
 DataTable.ext.errMode = "throw"; // and never an alert
 const nearing = new IntersectionObserver((seen) => {
   for (const { isIntersecting, target } of seen) {
@@ -57,4 +63,8 @@ const nearing = new IntersectionObserver((seen) => {
     enhance(target);
   }
 }, { rootMargin: "600px" });
-for (const table of document.querySelectorAll("table.sortable")) nearing.observe(table);
+for (const table of document.querySelectorAll("table.sortable")) {
+  if (!table.tHead || !table.tBodies[0]?.rows.length || !isPlain(table)) continue;
+  if (table.tBodies[0].rows.length >= FEW) addFilter(table);
+  nearing.observe(table);
+}

@@ -45,7 +45,7 @@ def rows(file):
 def test_every_answer_of_the_run_is_in_with_its_status_labels_and_words(data, run_folder):
     cases = {(data["questions"][case[0]][0], case[1]): case for case in data["cases"]}
     for place, (model, _) in enumerate(data["models"]):
-        for question, _ in data["questions"]:
+        for question, *_ in data["questions"]:
             answers = {row["key"]: row for row in rows(run_folder / "responses" / model / f"{question}.jsonl")}
             for said in rows(run_folder / "predictions" / model / f"{question}.jsonl"):
                 status, _, labels, reply = cases[question, said["sample_id"]][-1][place]

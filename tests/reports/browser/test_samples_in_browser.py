@@ -79,6 +79,10 @@ def test_filters_agree_with_the_files_and_back_takes_them_off(visit, report, run
     assert choice(tab, "question").input_value() == ""
 
 
+def test_a_dataset_is_all_its_questions(visit, report):
+    says(at(visit, report, "#browse?dataset=fairface"), 3 * 20)
+
+
 def test_gold_and_said_make_a_cell_of_the_confusion_matrix(visit, report, run_folder):
     model, question = "mantis-siglip-8b", "fairface.race"
     gold = {case["key"]: case["gold"] for case in rows(run_folder, "samples", question)}
