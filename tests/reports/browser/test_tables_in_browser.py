@@ -76,11 +76,14 @@ def test_dark_and_light_follow_the_system_and_then_the_button(visit, report):
 
 
 def test_print_hides_what_only_a_screen_can_use(board):
+    board.set_viewport_size({"width": 1039, "height": 720})  # A4 across, less the margins
     board.emulate_media(media="print", color_scheme="dark")
     for part in ("nav", "#browse", "#q0 .filter", "#q0 .dt-column-order"):
         assert not board.locator(part).first.is_visible()
     assert board.locator(BOARD).is_visible()
     assert board.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    cut = "[...document.querySelectorAll('.scroll')].filter((box) => box.scrollWidth > box.clientWidth + 1).length"
+    assert board.evaluate(cut) == 0
 
 
 def test_without_script_the_boards_and_cards_stand_and_the_rest_is_said(chromium, report):
