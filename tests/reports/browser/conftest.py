@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import time
 
 import pytest
 
@@ -57,6 +58,14 @@ def visit(chromium):
             assert tab.evaluate("typeof window.pwned") == "undefined"
         context.close()
     assert complaints == []
+
+
+def until(tab, expression):
+    """Waits until JavaScript says yes; Playwright's own wait evaluates text in the page, which its policy forbids."""
+    deadline = time.monotonic() + 20
+    while not tab.evaluate(expression):
+        assert time.monotonic() < deadline, f"never true: {expression}"
+        tab.wait_for_timeout(30)
 
 
 def say(text):

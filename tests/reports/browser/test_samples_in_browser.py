@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from reports.style import visible
-from tests.reports.browser.conftest import EVIL, MANY, say
+from tests.reports.browser.conftest import EVIL, MANY, say, until
 from tests.reports.conftest import LABELS, MODELS, SCRIPT
 
 TILE = "#browse [role=option]"
@@ -36,13 +36,13 @@ def choice(tab, name):
 
 def at(visit, file, fragment="#browse?"):
     tab = visit(file, fragment)
-    tab.wait_for_function("document.querySelector('#browse output').textContent !== ''")
+    until(tab, "document.querySelector('#browse output').textContent !== ''")
     return tab
 
 
 def says(tab, count):
     """Waits until so many samples are said to be shown: the address changes first, the page follows."""
-    tab.wait_for_function(f"document.querySelector('#browse output').textContent.startsWith('{count:,} of ')")
+    until(tab, f"document.querySelector('#browse output').textContent.startsWith('{count:,} of ')")
 
 
 def place(tab, text):
@@ -122,7 +122,7 @@ def test_keyboard_alone_searches_moves_opens_steps_and_closes(visit, report, run
     tab.locator(DIALOG).wait_for(state="hidden")
     assert tab.evaluate("document.activeElement.getAttribute('role')") == "listbox"
     assert tab.locator(f"{TILE}[aria-selected=true]").get_attribute("aria-posinset") == "2"
-    tab.wait_for_function("!location.hash.includes('sample=')")
+    until(tab, "!location.hash.includes('sample=')")
     tab.keyboard.press("End")
     assert tab.locator(f"{TILE}[aria-selected=true]").get_attribute("aria-posinset") == str(count)
 
@@ -224,4 +224,4 @@ def test_a_sample_that_the_filters_leave_out_opens_alone_and_any_other_anchor_cl
 def test_the_search_key_works_from_the_top_of_the_page(visit, report):
     tab = visit(report)
     tab.keyboard.press("/")
-    tab.wait_for_function("document.activeElement.dataset.filter === 'q'")
+    until(tab, "document.activeElement.dataset.filter === 'q'")

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.reports.browser.conftest import until
 from tests.reports.conftest import MODELS
 
 BOARD = "#q0 table.sortable >> nth=0"
@@ -22,9 +23,10 @@ def models(tab):
 def comes(tab, order):
     """Waits until the rows stand in this order: the library draws a moment after the click."""
     wanted = json.dumps(order)
-    tab.wait_for_function(
+    until(
+        tab,
         f"""[...document.querySelectorAll("#q0 table.sortable")[0].tBodies[0].rows]
-            .map((row) => row.cells[0].textContent.trim()).join() === {wanted}.join()"""
+            .map((row) => row.cells[0].textContent.trim()).join() === {wanted}.join()""",
     )
 
 
