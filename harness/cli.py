@@ -162,9 +162,18 @@ def score(path: RunPath) -> None:
     show_scores(scores)
 
 
-@app.command()
+@app.command(
+    epilog="Examples:\n\npython -m harness report runs/tiny-0123abcd --figures\n\n"
+    "python -m harness report runs/before runs/after --out comparison.html"
+)
 def report(
-    path: RunPath,
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder, or several to compare.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write; by default RUN/report/index.html, or comparison.html there for several runs."
+        ),
+    ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Also the paper's figures 1 and 3-7 as SVG and PDF; takes seconds more.")
     ] = False,
@@ -172,15 +181,18 @@ def report(
         Path | None, typer.Option(help="Folder of an ablation, for the paper's figure 8.", show_default=False)
     ] = None,
 ) -> None:
-    """Write RUN/report/index.html, and the paper's tables in RUN/report/paper, from the scored answers."""
+    """Write the page of a run and the paper's tables from its scored answers, or compare several runs."""
+    from harness.errors import ConfigError
     from harness.store import RunFolder
-    from reports import page, paper_files
+    from reports import compare, page, paper_files
 
-    folder = RunFolder.existing(path)
-    with folder.lock():
-        written = page.write(folder.path)
-        paper = paper_files.write(folder.path, figures, ablation)
-    typer.echo(f"report: {written}\npaper's tables and figures: {paper}")
+    first, *others = [RunFolder.existing(path) for path in paths]
+    if others and (figures or ablation):
+        raise ConfigError("--figures and --ablation are for one run: name one, or leave them out.")
+    with first.lock():
+        written = compare.write(paths, out) if others else page.write(first.path, out)
+        paper = None if others else paper_files.write(first.path, figures, ablation)
+    typer.echo(f"report: {written}" + (f"\npaper's tables and figures: {paper}" if paper else ""))
 
 
 @app.command(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.store import PAGE, write_atomically
-from reports import ablation, ablation_figures, gallery, page, paper_answers, paper_figures, paper_tables, style
+from reports import ablation, ablation_figures, assets, gallery, page, paper_answers, paper_figures, paper_tables, style
 from reports.load import Question, Run, read
 from reports.paper_tables import Table
 from reports.paper_writers import WRITERS
@@ -53,7 +53,7 @@ def _texts(run: Run, table: Table) -> Iterator[tuple[str, str]]:
     """Suffix and content of each file of a table."""
     for suffix, writer in WRITERS.items():
         yield suffix, writer(table)
-    template = page.environment().get_template("paper_file.html.j2")
+    template = assets.environment().get_template("paper_file.html.j2")
     colours = style.model_colours(run.models)
     yield "html", template.render(table=table, colours=colours, note=paper_tables.NOTE)
 

@@ -128,6 +128,7 @@ def test_a_run_without_scores_has_no_such_section(small_run):
 
 def test_hostile_names_in_every_file(small_run):
     about = json.loads((small_run / "run.json").read_text())
+    tame = page.write(small_run).read_text().count("<script")
     evil = "</style><script>alert(1)</script>$x_1$|\\input{x}\n\u202e"
     scores = json.loads((small_run / "scores.json").read_text())
     about["models"].append(evil)
@@ -135,7 +136,7 @@ def test_hostile_names_in_every_file(small_run):
     (small_run / "run.json").write_text(json.dumps(about))
     (small_run / "scores.json").write_text(json.dumps(scores))
     text = page.write(small_run).read_text()
-    assert text.count("<script") == 1
+    assert text.count("<script") == tame
     assert parsed(text).open == []
     for file in paper_files.write(small_run).iterdir():
         content = file.read_bytes()
