@@ -1,23 +1,20 @@
 """The report: one HTML file that needs nothing else, and in which no answer can run or load anything."""
 
-import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.records import METRICS
 from harness.store import PAGE
 from prompts import PAPER
-from reports import figures, gallery, problems, ranking, seen, sensitivity_rows, style, tables
+from reports import assets, figures, gallery, paper, problems, ranking, seen, sensitivity_rows, style, tables
+from reports.browse import Browser
 from reports.load import Question, Run, read
 
 _CHOICE = "a choice between options, read from the probabilities of the first token"
-TEMPLATES = Path(__file__).with_name("templates")
 
 BANNERS = {
     "tiny": (
@@ -67,17 +64,24 @@ def write(run_folder: Path, out: Path | None = None) -> Path:
 
 def render(run: Run) -> str:
     """The page as text: the same run gives the same bytes."""
-    sections = {question.name: _section(run, question, f"q{n}") for n, question in enumerate(run.questions())}
+    browser = Browser(run)
+    sections = {one.name: _section(run, one, f"q{place}", browser) for place, one in enumerate(run.questions())}
     main = {question.name for question in run.main_questions()}
     groups = {
         task: [sections[question.name] for question in questions if question.name in main]
         for task, questions in run.tasks().items()
     }
-    paraphrased = [_paraphrased(run, block, sections) for block in sensitivity_rows.blocks(run)]
-    summary = _summary(run, sections.values())
-    template = environment().get_template("page.html.j2")
+    template = assets.environment().get_template("page.html.j2")
     return template.render(
-        run=run, about=run.manifest, groups=groups, sensitivity=paraphrased, **_header(run), **summary, **own_assets()
+        run=run,
+        about=run.manifest,
+        groups=groups,
+        paper=paper.section(run),
+        sensitivity=[_paraphrased(run, block, sections) for block in sensitivity_rows.blocks(run)],
+        browser=browser,
+        **_header(run),
+        **_summary(run, sections.values()),
+        **assets.own(),
     )
 
 
@@ -105,22 +109,13 @@ def _summary(run: Run, sections: Iterable[Section]) -> dict[str, Any]:
     }
 
 
-def own_assets() -> dict[str, Any]:
-    """Our own style sheet and script, and the hash by which the page allows this script and no other."""
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return {
-        "statuses": style.status_colours(),
-        "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
-        "script": Markup(script),  # noqa: S704 our own file
-        "script_hash": base64.b64encode(sha256(script.encode()).digest()).decode(),
-    }
-
-
-def _section(run: Run, question: Question, anchor: str) -> Section:
+def _section(run: Run, question: Question, anchor: str, browser: Browser) -> Section:
     scores = tables.scores_of(run, question.name)
     name = question_title(question)
     drawn = figures.bars(scores, run.models, name, legend=False)
     follows = style.paper_figure(question.dataset)
+    asked = gallery.read(run, question, browser.most)
+    browser.add(name, asked)
     return Section(
         question=question,
         title=name,
@@ -129,7 +124,7 @@ def _section(run: Run, question: Question, anchor: str) -> Section:
         chart=chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
         board=tables.leaderboard(run, question),
         labels=ranking.label_table(run, question),
-        asked=gallery.read(run, question),
+        asked=asked,
         prompt=_prompt(run, question),
     )
 
@@ -208,21 +203,3 @@ def pairs(value: Mapping[str, Any] | str | None) -> str:
     if not isinstance(value, Mapping):
         return value or ""
     return ", ".join(f"{name} {part}" for name, part in value.items() if part not in (None, "", [], (), {}))
-
-
-def environment() -> Environment:
-    """Everything that is put into the page is escaped unless it is Markup of our own making."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., Any]] = {
-        "visible": gallery.short,
-        "title_of": lambda name, kind: style.visible(style.title(kind, name)),
-        "ink_on": style.ink_on,
-    }
-    environment.filters.update(filters)
-    return environment
