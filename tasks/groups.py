@@ -13,7 +13,7 @@ Legend: n samples, G groups, B resamples.
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -143,4 +143,4 @@ def _gap(values: Sequence[tuple[str, ...]], hits: Ints, sizes: Ints, resamples: 
 def _gaps(hits: Ints, sizes: Ints) -> Floats:
     """(B,) the gap of each draw (B, G)."""
     shares: Floats = hits / sizes
-    return shares.max(axis=1) - shares.min(axis=1)
+    return cast(Floats, shares.max(axis=1) - shares.min(axis=1))

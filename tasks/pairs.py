@@ -22,7 +22,7 @@ from tasks.metrics import Bools, Floats, Ints, interval, ratio, resampled
 SMALLEST = 1e-10
 """What is less is given as this: the rounding of the transform has about this size."""
 _REACH = 7
-"""Sums beyond this many standard deviations are left out; by Hoeffding's bound they have 2 exp(-7² / 2) < SMALLEST / 2."""
+"""Sums beyond this many standard deviations are left out: Hoeffding gives them 2 exp(-7² / 2) < SMALLEST / 2."""
 
 
 class Difference(Record):

@@ -5,19 +5,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from harness.records import METRICS
 from tasks.metrics import (
     Attributes,
     Labels,
     _label_statistic,
+    answered,
     baseline,
     bootstrap,
+    confusion,
     contradiction_rate,
     majority,
     metrics,
     subset,
+)
+from tasks.metrics import (
+    cells as cells_of,
 )
 
 CLASSES = 5
@@ -202,3 +207,21 @@ def test_contradictions_of_the_gold():
     assert contradiction_rate(truth, [(0, 1)]) == 0.25
     assert contradiction_rate(truth, [(0, 1), (1, 2)]) == 0.5
     assert contradiction_rate(truth, []) == 0
+
+
+@given(label_answers())
+def test_the_confusion_matrix_is_that_of_scikit_learn(answers):
+    found = confusion(answers)
+    said = np.where(answers.predicted < 0, CLASSES, answers.predicted)
+    oracle = confusion_matrix(answers.gold, said, labels=range(CLASSES + 1))
+    assert found.tolist() == oracle[:CLASSES].tolist()
+    assert np.trace(found) / found.sum() == pytest.approx(metrics(answers)["accuracy"])
+
+
+@given(st.one_of(label_answers(), attribute_answers()))
+def test_accuracy_is_right_cells_by_scored_cells(answers):
+    right, scored = cells_of(answers)
+    assert ((right >= 0) & (right <= scored)).all()
+    assert (right[~answered(answers)] == 0).all()
+    if scored.any():
+        assert right.sum() / scored.sum() == pytest.approx(metrics(answers)["accuracy"])
