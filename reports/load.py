@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -120,6 +120,15 @@ class Run:
             self.notices.append(sentence)
 
 
+class Cost(NamedTuple):
+    """What one answer took."""
+
+    seconds: float
+    """Wall time of its batch, shared out."""
+    prompt_tokens: int | None
+    new_tokens: int | None
+
+
 @dataclass
 class Answers:
     """The answers of one model to one question; the last answer to a key counts."""
@@ -129,6 +138,8 @@ class Answers:
     failed: dict[str, Response] = field(default_factory=dict)
     image_tokens: dict[str, int] = field(default_factory=dict)
     """Of the keys whose answer says how many there were."""
+    costs: dict[str, Cost] = field(default_factory=dict)
+    """Of the keys whose answer did not fail and says how long it took."""
 
     def add(self, row: Response, keep: Collection[str]) -> None:
         """Take one more row into account."""
@@ -137,8 +148,11 @@ class Answers:
         self.image_tokens.pop(row.key, None)
         if row.image_tokens is not None:
             self.image_tokens[row.key] = row.image_tokens
+        self.costs.pop(row.key, None)
         if row.finish == "failed":
             self.failed[row.key] = row
+        elif row.seconds is not None:
+            self.costs[row.key] = Cost(row.seconds, row.prompt_tokens, row.new_tokens)
         if row.key in keep:
             self.kept[row.key] = row
 

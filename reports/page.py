@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.records import METRICS
 from harness.store import PAGE
-from reports import figures, gallery, problems, ranking, seen, style, tables
+from reports import cost, figures, gallery, problems, ranking, seen, statistics, style, tables
 from reports.load import Question, Run, read
 
 _CHOICE = "a choice between options, read from the probabilities of the first token"
@@ -40,6 +40,7 @@ class Section:
     labels: ranking.LabelTable | None
     asked: gallery.Asked
     prompt: Mapping[str, str]
+    statistics: statistics.Statistics
 
 
 def write(run_folder: Path, out: Path | None = None) -> Path:
@@ -92,9 +93,12 @@ def _summary(run: Run, groups: Mapping[str, Sequence[Section]]) -> dict[str, Any
     """What is said of the run as a whole; after the sections, for reading them collects the notices."""
     counted = tables.counts(run)
     asked = [section.asked for group in groups.values() for section in group]
+    costs = cost.table(run, asked)
     return {
         "problems": problems.find(run, asked),
         "seen": seen.table(run, asked),
+        "costs": costs,
+        "cost_chart": chart(cost.bars(costs), "cost", cost.in_words(costs)) if costs else "",
         "overview": tables.overview(run),
         "counted": {model: (sum(statuses.values()), tables.shares(statuses)) for model, statuses in counted.items()},
         "status_chart": chart(figures.status_bars(counted), "statuses", figures.statuses_in_words(counted)),
@@ -127,6 +131,7 @@ def _section(run: Run, question: Question, anchor: str) -> Section:
         labels=ranking.label_table(run, question),
         asked=gallery.read(run, question),
         prompt=_prompt(run, question),
+        statistics=statistics.read(run, question, anchor, chart),
     )
 
 

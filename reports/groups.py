@@ -1,0 +1,183 @@
+"""Accuracy by group of faces: a chart of each column, tables of columns together, and the largest gaps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.findings import Findings
+from reports import style
+from reports.pairs import chance
+from reports.tables import Cell
+from tasks.groups import Gap, Group, Split
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SMALL = 12
+"""Rows of groups too small to compare that are shown; gender x race x age has a hundred."""
+_ROW, _BAND = 0.42, 0.72
+"""Inches of a group's row, and the part of it that the models' dots fill."""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One group: a cell per model."""
+
+    name: str
+    n: int
+    """Scored faces, of the model that has most."""
+    cells: tuple[Cell, ...]
+    compared: bool
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """The groups by one or more columns; those large enough to compare come first."""
+
+    name: str
+    models: tuple[str, ...]
+    rows: tuple[GroupRow, ...]
+    gaps: tuple[Cell, ...]
+    """A cell per model."""
+    compared: int
+    small: int
+    """Groups too small to compare."""
+    more: int
+    """Those of them that are not shown."""
+
+
+def tables(found: Findings) -> tuple[GroupTable, ...]:
+    """A table for every way of grouping; none where samples have no group columns."""
+    by_columns: dict[tuple[str, ...], dict[str, Split]] = {}
+    for model, splits in found.splits.items():
+        for split in splits:
+            by_columns.setdefault(split.columns, {})[model] = split
+    return tuple(_table(columns, splits) for columns, splits in by_columns.items())
+
+
+def named(values: Sequence[str]) -> str:
+    """Several columns' values on one line."""
+    return " · ".join(value.replace("_", " ") for value in values)
+
+
+def columns(found: Findings) -> list[dict[str, Split]]:
+    """Model -> split by one column, for each column."""
+    singles: dict[tuple[str, ...], dict[str, Split]] = {}
+    for model, splits in found.splits.items():
+        for split in splits:
+            if len(split.columns) == 1:
+                singles.setdefault(split.columns, {})[model] = split
+    return list(singles.values())
+
+
+def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Figure":
+    """Accuracy in percent: a row per group, a dot per model with its 95 % interval; small groups are hollow.
+
+    Args:
+        by_column: model -> split, for each column.
+        models: all models of the run in order, which fixes place and colour.
+    """
+    from matplotlib.figure import Figure
+
+    depths = [len(_values(splits)) for splits in by_column]
+    with style.look():
+        figure = Figure(figsize=(9.2, 0.5 + 0.4 * len(depths) + _ROW * sum(depths)), layout="constrained")
+        panels = figure.subplots(len(depths), 1, sharex=True, squeeze=False, height_ratios=depths)[:, 0]
+        for axes, splits in zip(panels, by_column, strict=True):
+            _panel(axes, splits, models)
+        panels[-1].set_xticks(
+            range(0, 101, 25), [f"{tick} %" if tick == 100 else str(tick) for tick in (0, 25, 50, 75, 100)]
+        )
+        panels[-1].set_xlim(-2, 102)
+    return figure
+
+
+def dots_in_words(by_column: Sequence[Mapping[str, Split]]) -> str:
+    """The alternative text of `dots`."""
+    said = []
+    for splits in by_column:
+        for model, split in splits.items():
+            shares = ", ".join(f"{named(group.values)} {style.percent(group.accuracy.value)}" for group in split.groups)
+            said.append(f"{model} by {named(split.columns)}: {shares}")
+    return "Accuracy by group in percent. " + "; ".join(said) + "."
+
+
+def _values(splits: Mapping[str, Split]) -> tuple[tuple[str, ...], ...]:
+    return tuple(sorted({group.values for split in splits.values() for group in split.groups}))
+
+
+def _table(columns: Sequence[str], splits: Mapping[str, Split]) -> GroupTable:
+    own = {model: {group.values: group for group in split.groups} for model, split in splits.items()}
+    rows = [_row(values, [groups.get(values) for groups in own.values()]) for values in _values(splits)]
+    large, small = [row for row in rows if row.compared], [row for row in rows if not row.compared]
+    return GroupTable(
+        name=" × ".join(column.replace("_", " ") for column in columns),
+        models=tuple(splits),
+        rows=(*large, *small[:SMALL]),
+        gaps=tuple(_gap(split.gap) for split in splits.values()),
+        compared=len(large),
+        small=len(small),
+        more=max(0, len(small) - SMALL),
+    )
+
+
+def _row(values: Sequence[str], groups: Sequence[Group | None]) -> GroupRow:
+    there = [group for group in groups if group]
+    n = max(group.n for group in there)
+    return GroupRow(named(values), n, tuple(map(_share, groups)), any(group.compared for group in there))
+
+
+def _share(group: Group | None) -> Cell:
+    if group is None:
+        return Cell(style.MISSING)
+    value, low, high = (style.percent(x) for x in (group.accuracy.value, group.accuracy.low, group.accuracy.high))
+    return Cell(value, group.accuracy.value, f"{low}, {high}")
+
+
+def _gap(gap: Gap | None) -> Cell:
+    if gap is None:
+        return Cell(style.MISSING)
+    size, low, high = (style.percent(x) for x in (gap.size.value, gap.size.low, gap.size.high))
+    ends = f"{named(gap.highest)} over {named(gap.lowest)}" if gap.size.value else "all alike"
+    return Cell(
+        size,
+        gap.size.value,
+        f"{low}, {high}",
+        notes=(ends, f"chance {style.percent(gap.chance)}", f"p {chance(gap.p).text}"),
+    )
+
+
+def _panel(axes: "Axes", splits: Mapping[str, Split], models: Sequence[str]) -> None:
+    values = _values(splits)
+    place = {group: row for row, group in enumerate(values)}
+    for row in range(0, len(values), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color=style.INK, alpha=0.045, lw=0)
+    for number, model in enumerate(models):
+        if model in splits:
+            shift = _BAND * ((number + 0.5) / len(models) - 0.5)
+            _model_dots(axes, splits[model], place, shift, style.model_colours(models)[model])
+    sizes = {group.values: group.n for split in splits.values() for group in split.groups}
+    axes.set_yticks(range(len(values)), [f"{style.visible(named(group))[:30]} ({sizes[group]:,})" for group in values])
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    title = style.visible(named(next(iter(splits.values())).columns))
+    axes.set_title(f"by {title} (faces)", loc="left", fontweight="bold", fontsize=9)
+    axes.grid(axis="x")
+    axes.spines["bottom"].set_visible(False)
+
+
+def _model_dots(axes: "Axes", split: Split, place: Mapping[tuple[str, ...], int], shift: float, colour: str) -> None:
+    for compared, face in ((True, colour), (False, "none")):
+        groups = [group for group in split.groups if group.compared == compared]
+        ys = [place[group.values] + shift for group in groups]
+        ends = [(100 * group.accuracy.low, 100 * group.accuracy.high) for group in groups]
+        axes.hlines(
+            ys,
+            [low for low, _ in ends],
+            [high for _, high in ends],
+            colors=colour,
+            lw=0.9,
+            alpha=1 if compared else 0.35,
+        )
+        xs = [100 * group.accuracy.value for group in groups]
+        axes.plot(xs, ys, "o", ms=3.4, mfc=face, mec=colour, mew=0.8, alpha=1 if compared else 0.5)
