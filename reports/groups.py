@@ -1,6 +1,6 @@
 """Accuracy by group of faces: a chart of each column, tables of columns together, and the largest gaps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,8 @@ SMALL = 12
 """Rows of groups too small to compare that are shown; gender x race x age has a hundred."""
 _ROW, _BAND = 0.42, 0.72
 """Inches of a group's row, and the part of it that the models' dots fill."""
+_LONGEST = 30
+"""Characters of a name that the chart has room for."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,21 @@ def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Fi
     """
     from matplotlib.figure import Figure
 
-    depths = [len(_values(splits)) for splits in by_column]
+    rows = _rows(by_column)
     with style.look():
-        figure = Figure(figsize=(9.2, 0.5 + 0.4 * len(depths) + _ROW * sum(depths)), layout="constrained")
-        panels = figure.subplots(len(depths), 1, sharex=True, squeeze=False, height_ratios=depths)[:, 0]
-        for axes, splits in zip(panels, by_column, strict=True):
-            _panel(axes, splits, models)
-        panels[-1].set_xticks(
-            range(0, 101, 25), [f"{tick} %" if tick == 100 else str(tick) for tick in (0, 25, 50, 75, 100)]
-        )
-        panels[-1].set_xlim(-2, 102)
+        figure = Figure(figsize=(9.2, 0.6 + _ROW * len(rows)), layout="constrained")
+        axes = figure.add_subplot()
+        _marks(axes, [*_dots(by_column, rows, models)])
+        axes.set_yticks(range(len(rows)), list(rows.values()))
+        for tick, (_, values) in zip(axes.get_yticklabels(), rows, strict=True):
+            tick.set_fontweight("normal" if values else "bold")
+        for row, (_, values) in enumerate(rows):
+            axes.axhspan(row - 0.5, row + 0.5, color=style.INK, alpha=0.045 if values and row % 2 else 0, lw=0)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xticks(range(0, 101, 25), ["0", "25", "50", "75", "100 %"])
+        axes.set_xlim(-2, 102)
+        axes.grid(axis="x")
+        axes.spines["bottom"].set_visible(False)
     return figure
 
 
@@ -148,36 +155,41 @@ def _gap(gap: Gap | None) -> Cell:
     )
 
 
-def _panel(axes: "Axes", splits: Mapping[str, Split], models: Sequence[str]) -> None:
-    values = _values(splits)
-    place = {group: row for row, group in enumerate(values)}
-    for row in range(0, len(values), 2):
-        axes.axhspan(row - 0.5, row + 0.5, color=style.INK, alpha=0.045, lw=0)
+def _rows(by_column: Sequence[Mapping[str, Split]]) -> dict[tuple[int, tuple[str, ...]], str]:
+    """(place of a column, values of a group) -> what stands before its row; no values: the heading of the column."""
+    rows: dict[tuple[int, tuple[str, ...]], str] = {}
+    for column, splits in enumerate(by_column):
+        title = named(next(iter(splits.values())).columns)
+        rows[column, ()] = f"{style.visible(title)[:_LONGEST]} (faces)"
+        sizes = {group.values: group.n for split in splits.values() for group in split.groups}
+        rows |= {
+            (column, values): f"{style.visible(named(values))[:_LONGEST]} ({sizes[values]:,})"
+            for values in _values(splits)
+        }
+    return rows
+
+
+def _dots(
+    by_column: Sequence[Mapping[str, Split]], rows: Iterable[tuple[int, tuple[str, ...]]], models: Sequence[str]
+) -> Iterator[tuple[float, str, Group]]:
+    """Height, colour and group of every dot."""
+    colours = style.model_colours(models)
+    place = {row: height for height, row in enumerate(rows)}
     for number, model in enumerate(models):
-        if model in splits:
-            shift = _BAND * ((number + 0.5) / len(models) - 0.5)
-            _model_dots(axes, splits[model], place, shift, style.model_colours(models)[model])
-    sizes = {group.values: group.n for split in splits.values() for group in split.groups}
-    axes.set_yticks(range(len(values)), [f"{style.visible(named(group))[:30]} ({sizes[group]:,})" for group in values])
-    axes.set_ylim(len(values) - 0.5, -0.5)
-    title = style.visible(named(next(iter(splits.values())).columns))
-    axes.set_title(f"by {title} (faces)", loc="left", fontweight="bold", fontsize=9)
-    axes.grid(axis="x")
-    axes.spines["bottom"].set_visible(False)
+        shift = _BAND * ((number + 0.5) / len(models) - 0.5)
+        for column, splits in enumerate(by_column):
+            for group in splits[model].groups if model in splits else ():
+                yield place[column, group.values] + shift, colours[model], group
 
 
-def _model_dots(axes: "Axes", split: Split, place: Mapping[tuple[str, ...], int], shift: float, colour: str) -> None:
-    for compared, face in ((True, colour), (False, "none")):
-        groups = [group for group in split.groups if group.compared == compared]
-        ys = [place[group.values] + shift for group in groups]
-        ends = [(100 * group.accuracy.low, 100 * group.accuracy.high) for group in groups]
-        axes.hlines(
-            ys,
-            [low for low, _ in ends],
-            [high for _, high in ends],
-            colors=colour,
-            lw=0.9,
-            alpha=1 if compared else 0.35,
-        )
-        xs = [100 * group.accuracy.value for group in groups]
-        axes.plot(xs, ys, "o", ms=3.4, mfc=face, mec=colour, mew=0.8, alpha=1 if compared else 0.5)
+def _marks(axes: "Axes", dots: Sequence[tuple[float, str, Group]]) -> None:
+    """All dots as one collection and all intervals as another: an artist each would take seconds."""
+    from matplotlib.colors import to_rgba
+
+    ys, colours, groups = zip(*dots, strict=True)
+    shares = [group.accuracy for group in groups]
+    pairs = list(zip(colours, groups, strict=True))
+    edges = [to_rgba(colour, 1.0 if group.compared else 0.4) for colour, group in pairs]
+    faces = [to_rgba(colour, 1.0 if group.compared else 0.0) for colour, group in pairs]
+    axes.hlines(ys, [100 * one.low for one in shares], [100 * one.high for one in shares], colors=edges, lw=0.9)
+    axes.scatter([100 * one.value for one in shares], ys, s=12, c=faces, edgecolors=edges, linewidths=0.8, zorder=3)
