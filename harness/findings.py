@@ -138,18 +138,20 @@ def _rules(space: LabelSpace, read: Mapping[str, _Read]) -> list[Rule]:
         sides = [place[label] for label in pair]
         gold = {model: int(truth[:, sides].all(axis=1).sum()) for model, truth in present.items()}
         found.append(Rule(labels=pair, broken=_of(pair, broken), gold=gold))
-    torn = [(label, label) for label in space.labels if any((label, label) in counts for counts in broken.values())]
+    torn = [(label, label) for label in space.labels if any(frozenset([label]) in counts for counts in broken.values())]
     return found + [Rule(labels=pair, broken=_of(pair, broken), gold=dict.fromkeys(read, 0)) for pair in torn]
 
 
-def _of(pair: tuple[str, str], counts: Mapping[str, Counter[tuple[str, str]]]) -> dict[str, int]:
-    return {model: found[pair] for model, found in counts.items()}
+def _of(pair: tuple[str, str], counts: Mapping[str, Counter[frozenset[str]]]) -> dict[str, int]:
+    return {model: found[frozenset(pair)] for model, found in counts.items()}
 
 
-def _claimed(one: _Read) -> Counter[tuple[str, str]]:
-    """How many answered replies make each contradiction."""
+def _claimed(one: _Read) -> Counter[frozenset[str]]:
+    """How many answered replies make each contradiction; one label alone is both said and denied."""
     told = zip(one.predictions, metrics.answered(one.answers), strict=True)
-    return Counter(pair for prediction, answered in told if answered for pair in set(prediction.contradictions))
+    return Counter(
+        pair for prediction, answered in told if answered for pair in set(map(frozenset, prediction.contradictions))
+    )
 
 
 def _truth(answers: Answers) -> Bools:

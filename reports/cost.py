@@ -86,12 +86,17 @@ def _row(model: str, colour: str, device: str, costs: Sequence[Cost]) -> CostRow
         colour=colour,
         device=device or style.MISSING,
         requests=len(costs),
-        median=Cell(f"{median:.3g}", median),
-        slow=Cell(f"{slow:.3g}", slow),
-        rate=Cell(f"{len(costs) / total:.3g}", len(costs) / total) if total else Cell(style.MISSING),
+        median=_three(median),
+        slow=_three(slow),
+        rate=_three(len(costs) / total) if total else Cell(style.MISSING),
         prompt_tokens=_tokens(prompt),
         new_tokens=_tokens(new),
     )
+
+
+def _three(value: float) -> Cell:
+    """A number with three digits that count, and all before the point."""
+    return Cell(f"{value:#.3g}" if value < 100 else f"{value:,.0f}", value)
 
 
 def _tokens(counts: Sequence[int]) -> Cell:

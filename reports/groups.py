@@ -111,7 +111,9 @@ def dots_in_words(by_column: Sequence[Mapping[str, Split]]) -> str:
 
 
 def _values(splits: Mapping[str, Split]) -> tuple[tuple[str, ...], ...]:
-    return tuple(sorted({group.values for split in splits.values() for group in split.groups}))
+    """The groups that some model has, in the order of the findings."""
+    longest = sorted(splits.values(), key=lambda split: -len(split.groups))
+    return tuple(dict.fromkeys(group.values for split in longest for group in split.groups))
 
 
 def _table(columns: Sequence[str], splits: Mapping[str, Split]) -> GroupTable:

@@ -11,6 +11,7 @@ hypergeometric draw: the distributions of resampling and of shuffling themselves
 Legend: n samples, G groups, B resamples.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple, cast
@@ -115,9 +116,14 @@ def wilson(hits: int, n: int) -> Estimate:
 
 def _grouping(columns: tuple[str, ...], rows: Sequence[Mapping[str, str]]) -> Grouping:
     found = [tuple(row.get(column, NOT_RECORDED) for column in columns) for row in rows]
-    values = tuple(sorted(set(found)))
+    values = tuple(sorted(set(found), key=lambda group: [_natural(value) for value in group]))
     place = {group: index for index, group in enumerate(values)}
     return Grouping(columns, values, np.array([place[group] for group in found], dtype=np.int64))
+
+
+def _natural(text: str) -> list[tuple[bool, int, str]]:
+    """A key by which "3-9" comes before "10-19", and both before words."""
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.findall(r"\d+|\D+", text)]
 
 
 def _gap(values: Sequence[tuple[str, ...]], hits: Ints, sizes: Ints, resamples: int) -> Gap | None:
