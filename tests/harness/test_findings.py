@@ -66,11 +66,7 @@ def test_rules_are_counted_in_answered_replies_and_in_the_annotations_of_the_sam
     found = find("celeba", CELEBA, cases, {"m": predictions})
     rules = {rule.labels: (rule.broken["m"], rule.gold["m"]) for rule in found.rules}
     assert set(CELEBA.exclusive) | {torn} == rules.keys()
-    assert (rules[pair], rules[torn], rules["Young", "Senior"] if ("Young", "Senior") in rules else (0, 0)) == (
-        (1, 1),
-        (1, 0),
-        (0, 0),
-    )
+    assert {labels: counts for labels, counts in rules.items() if any(counts)} == {pair: (1, 1), torn: (1, 0)}
     assert (found.splits, found.confusions, found.one_label) == ({}, (), False)
 
 
