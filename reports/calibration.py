@@ -69,7 +69,7 @@ def diagram(calibrations: Mapping[str, Calibration], models: Sequence[str]) -> "
         axes.set_ylim(-3, 103)
         axes.set_aspect("equal")
         axes.set_xlabel("evidence")
-        axes.set_ylabel("right")
+        axes.set_ylabel("decisions that hold")
         axes.grid()
     return figure
 
@@ -81,7 +81,7 @@ def in_words(calibrations: Mapping[str, Calibration]) -> str:
         + ", ".join(f"{style.percent(b.evidence, 0)} → {style.percent(b.rate, 0)} ({b.count:,})" for b in one.bins)
         for model, one in calibrations.items()
     ]
-    return "Evidence and how often it is right, in percent, with the number of decisions. " + "; ".join(said) + "."
+    return "Evidence and how often decisions of about that evidence hold, in percent, with the number of decisions. " + "; ".join(said) + "."
 
 
 def _curve(axes: "Axes", one: Calibration, colour: str, gid: str) -> None:

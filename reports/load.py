@@ -69,6 +69,8 @@ class Run:
     """(model, question) -> score."""
     notices: list[str] = field(default_factory=list)
     """Sentences about what is absent or broken, collected while reading."""
+    _latest: tuple[str, dict[str, dict[str, Prediction]]] = field(default=("", {}), repr=False)
+    """The question whose predictions were asked for last, and model -> those."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -91,8 +93,16 @@ class Run:
         return list(self._rows(rows_file("samples", question), Case))
 
     def predictions(self, model: str, question: str) -> dict[str, Prediction]:
-        """Key -> prediction; none where the answers are not parsed yet."""
-        return {row.key: row for row in self._rows(rows_file("predictions", model, question), Prediction)}
+        """Key -> prediction; none where the answers are not parsed yet.
+
+        Those of one question at a time are kept: gallery and statistics both need them, and reading them takes longest.
+        """
+        if self._latest[0] != question:
+            self._latest = question, {}
+        kept = self._latest[1]
+        if model not in kept:
+            kept[model] = {row.key: row for row in self._rows(rows_file("predictions", model, question), Prediction)}
+        return kept[model]
 
     def responses(self, model: str, question: str, keep: Collection[str]) -> "Answers":
         """What a model answered: the texts of the keys in `keep`, the failures, and how many keys there are."""
