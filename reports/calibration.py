@@ -81,7 +81,11 @@ def in_words(calibrations: Mapping[str, Calibration]) -> str:
         + ", ".join(f"{style.percent(b.evidence, 0)} → {style.percent(b.rate, 0)} ({b.count:,})" for b in one.bins)
         for model, one in calibrations.items()
     ]
-    return "Evidence and how often decisions of about that evidence hold, in percent, with the number of decisions. " + "; ".join(said) + "."
+    return (
+        "Evidence and how often decisions of about that evidence hold, in percent, with the number of decisions. "
+        + "; ".join(said)
+        + "."
+    )
 
 
 def _curve(axes: "Axes", one: Calibration, colour: str, gid: str) -> None:

@@ -18,6 +18,8 @@ SMALL = 12
 """Rows of groups too small to compare that are shown; gender x race x age has a hundred."""
 _ROW, _BAND = 0.42, 0.72
 """Inches of a group's row, and the part of it that the models' dots fill."""
+_WIDTH, _FOOT, _LETTER = 9.2, 0.3, 0.075
+"""Inches of the chart, of what is below its rows, and of a letter before them."""
 _LONGEST = 30
 """Characters of a name that the chart has room for."""
 
@@ -51,11 +53,7 @@ class GroupTable:
 
 def tables(found: Findings) -> tuple[GroupTable, ...]:
     """A table for every way of grouping; none where samples have no group columns."""
-    by_columns: dict[tuple[str, ...], dict[str, Split]] = {}
-    for model, splits in found.splits.items():
-        for split in splits:
-            by_columns.setdefault(split.columns, {})[model] = split
-    return tuple(_table(columns, splits) for columns, splits in by_columns.items())
+    return tuple(_table(columns, splits) for columns, splits in _by_columns(found).items())
 
 
 def named(values: Sequence[str]) -> str:
@@ -63,14 +61,9 @@ def named(values: Sequence[str]) -> str:
     return " · ".join(value.replace("_", " ") for value in values)
 
 
-def columns(found: Findings) -> list[dict[str, Split]]:
+def singles(found: Findings) -> list[dict[str, Split]]:
     """Model -> split by one column, for each column."""
-    singles: dict[tuple[str, ...], dict[str, Split]] = {}
-    for model, splits in found.splits.items():
-        for split in splits:
-            if len(split.columns) == 1:
-                singles.setdefault(split.columns, {})[model] = split
-    return list(singles.values())
+    return [splits for columns, splits in _by_columns(found).items() if len(columns) == 1]
 
 
 def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Figure":
@@ -84,8 +77,11 @@ def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Fi
 
     rows = _rows(by_column)
     with style.look():
-        figure = Figure(figsize=(9.2, 0.6 + _ROW * len(rows)), layout="constrained")
-        axes = figure.add_subplot()
+        height = _FOOT + _ROW * len(rows)
+        figure = Figure(figsize=(_WIDTH, height))
+        # Not layout="constrained", which measures every name several times and takes as long as the drawing.
+        left = (0.15 + _LETTER * max(map(len, rows.values()))) / _WIDTH
+        axes = figure.add_axes((left, _FOOT / height, 0.985 - left, 1 - _FOOT / height))
         _marks(axes, [*_dots(by_column, rows, models)])
         axes.set_yticks(range(len(rows)), list(rows.values()))
         for tick, (_, values) in zip(axes.get_yticklabels(), rows, strict=True):
@@ -108,6 +104,15 @@ def dots_in_words(by_column: Sequence[Mapping[str, Split]]) -> str:
             shares = ", ".join(f"{named(group.values)} {style.percent(group.accuracy.value)}" for group in split.groups)
             said.append(f"{model} by {named(split.columns)}: {shares}")
     return "Accuracy by group in percent. " + "; ".join(said) + "."
+
+
+def _by_columns(found: Findings) -> dict[tuple[str, ...], dict[str, Split]]:
+    """Columns -> model -> split."""
+    by_columns: dict[tuple[str, ...], dict[str, Split]] = {}
+    for model, splits in found.splits.items():
+        for split in splits:
+            by_columns.setdefault(split.columns, {})[model] = split
+    return by_columns
 
 
 def _values(splits: Mapping[str, Split]) -> tuple[tuple[str, ...], ...]:

@@ -63,7 +63,7 @@ def read(run: Run, question: Question, anchor: str, draw: Draw) -> Statistics:
     found = findings(run, question)
     if found is None:
         return Statistics()
-    believed, by_column = calibration.found(run, question), groups.columns(found)
+    believed, by_column = calibration.found(run, question), groups.singles(found)
     return Statistics(
         pairs=pairs.table(found),
         confusion=confusion.matrices(found),
