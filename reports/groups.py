@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.findings import Findings
 from reports import style
+from reports.gallery import short
 from reports.pairs import chance
 from reports.tables import Cell
 from tasks.groups import Gap, Group, Split
@@ -107,10 +108,10 @@ def dots_in_words(by_column: Sequence[Mapping[str, Split]]) -> str:
 
 
 def _by_columns(found: Findings) -> dict[tuple[str, ...], dict[str, Split]]:
-    """Columns -> model -> split."""
+    """Columns -> model -> split; a model all of whose requests failed has no groups, and is left out."""
     by_columns: dict[tuple[str, ...], dict[str, Split]] = {}
     for model, splits in found.splits.items():
-        for split in splits:
+        for split in (one for one in splits if one.groups):
             by_columns.setdefault(split.columns, {})[model] = split
     return by_columns
 
@@ -153,7 +154,7 @@ def _gap(gap: Gap | None) -> Cell:
     if gap is None:
         return Cell(style.MISSING)
     size, low, high = (style.percent(x) for x in (gap.size.value, gap.size.low, gap.size.high))
-    ends = f"{named(gap.highest)} over {named(gap.lowest)}" if gap.size.value else "all alike"
+    ends = short(f"{named(gap.highest)} over {named(gap.lowest)}") if gap.size.value else "all alike"
     return Cell(
         size,
         gap.size.value,
@@ -168,7 +169,8 @@ def _rows(by_column: Sequence[Mapping[str, Split]]) -> dict[tuple[int, tuple[str
     for column, splits in enumerate(by_column):
         title = named(next(iter(splits.values())).columns)
         rows[column, ()] = f"{style.visible(title)[:_LONGEST]} (faces)"
-        sizes = {group.values: group.n for split in splits.values() for group in split.groups}
+        every = sorted((group for split in splits.values() for group in split.groups), key=lambda group: group.n)
+        sizes = {group.values: group.n for group in every}  # of the model that has most
         rows |= {
             (column, values): f"{style.visible(named(values))[:_LONGEST]} ({sizes[values]:,})"
             for values in _values(splits)

@@ -32,6 +32,7 @@ class Statistics:
     rules: RuleTable | None = None
     calibration: tuple[CalibrationRow, ...] = ()
     diagram: Markup | None = None
+    one_label: bool = False
     smallest: int = MINIMUM
     """Faces of a group that is compared."""
 
@@ -73,6 +74,7 @@ def read(run: Run, question: Question, anchor: str, draw: Draw) -> Statistics:
         else None,
         rules=rules.table(found),
         calibration=calibration.rows(believed),
+        one_label=found.one_label,
         diagram=draw(calibration.diagram(believed, run.models), f"{anchor}-calibration", calibration.in_words(believed))
         if believed
         else None,

@@ -216,3 +216,25 @@ def test_an_unknown_space_is_a_notice_and_no_crash(tmp_path):
     about["questions"][0]["space"] = "of-a-later-version"
     (folder / "run.json").write_text(json.dumps(about))
     assert "shown without statistics" in page.render(load.read(folder))
+
+
+def test_groups_of_which_every_request_failed_are_left_out(tmp_path):
+    folder = make_run(tmp_path / "run", samples=12, models=MODELS[:2], questions=(RACE,))
+    rewrite(folder / "samples" / f"{RACE}.jsonl", lambda i, row: row.update(group={"gender": "FM"[i % 2]}))
+    for model in MODELS[:2]:
+        path = folder / "predictions" / model / f"{RACE}.jsonl"
+        rewrite(path, lambda i, row: row.update(status="failed", label=None))
+        run = load.read(folder)
+        found = statistics.findings(run, run.questions()[0])
+        assert [table.models for table in groups.tables(found)] == ([MODELS[1:2]] if model == MODELS[0] else [])
+        assert parsed(page.render(run)).open == []
+
+
+def test_what_cannot_be_seen_in_a_group_is_written_out(tmp_path):
+    folder = make_run(tmp_path / "run", samples=40, models=MODELS[:2], questions=(RACE,))
+    rewrite(
+        folder / "samples" / f"{RACE}.jsonl", lambda i, row: row.update(group={"col\u202e": ("a\u202eb", "c")[i % 2]})
+    )
+    html = page.render(load.read(folder))
+    assert "\u202e" not in html
+    assert "a⟨U+202E⟩b" in html

@@ -15,28 +15,26 @@ from tasks.metrics import (
     answered,
     baseline,
     bootstrap,
+    cells,
     confusion,
     contradiction_rate,
     majority,
     metrics,
     subset,
 )
-from tasks.metrics import (
-    cells as cells_of,
-)
 
 CLASSES = 5
 
 
-def cells(rows, columns=6):
+def grid(rows, columns=6):
     return arrays.arrays(bool, (rows, columns))
 
 
 @st.composite
 def attribute_answers(draw, masked=True):
     rows = draw(st.integers(1, 12))
-    truth, predicted = draw(cells(rows)), draw(cells(rows))
-    mask = draw(cells(rows)) if masked else np.ones_like(truth)
+    truth, predicted = draw(grid(rows)), draw(grid(rows))
+    mask = draw(grid(rows)) if masked else np.ones_like(truth)
     return Attributes(truth, mask, predicted, draw(arrays.arrays(bool, rows)))
 
 
@@ -220,7 +218,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn(answers):
 
 @given(st.one_of(label_answers(), attribute_answers()))
 def test_accuracy_is_right_cells_by_scored_cells(answers):
-    right, scored = cells_of(answers)
+    right, scored = cells(answers)
     assert ((right >= 0) & (right <= scored)).all()
     assert (right[~answered(answers)] == 0).all()
     if scored.any():
