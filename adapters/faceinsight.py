@@ -18,6 +18,7 @@ import faceinsight.auto  # noqa: F401 - registers FaceInsight with the Auto clas
 from adapters import guards
 from adapters.base import Protocols, Reply
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from faceinsight import checkpoint
 from faceinsight.prompt import TEMPLATE, Seen, seen
@@ -39,6 +40,7 @@ class FaceInsight(ChatModel):
         {"answers": "decisions"} | dict.fromkeys(("image_size", "image_tokens", "map_size", "map_tokens"), AS_SAVED)
     )
     fixed = ("image_size", "image_tokens", "map_size", "map_tokens")
+    on_vllm = OnVllm(own_vision=True, pictures={"pixel_values": "pixel_values", "seg_pixel_values": "seg_pixel_values"})
     maps: Path | None = None
     """Where the segmentation maps lie."""
 
@@ -55,7 +57,7 @@ class FaceInsight(ChatModel):
     def load(self) -> tuple[Any, Any, Any]:
         """A whole checkpoint, or one of adapters with the frozen parts that its config names."""
         folder = Path(self.source)
-        if not checkpoint.is_adapters_only(folder):
+        if not self.network or not checkpoint.is_adapters_only(folder):
             return super().load()
         with guards.loading(self.source):
             model: Any = checkpoint.load(folder, self.dtype)
@@ -96,6 +98,27 @@ class FaceInsight(ChatModel):
         features = super().inputs(images, requests)
         features["spaces"] = [request.space for request in requests]
         return features
+
+    @classmethod
+    def not_on_vllm(cls, source: str, protocol: Protocols) -> str:
+        """Its decisions are read in the middle of a prompt, and adapters stand on parts that lie elsewhere."""
+        if (cls.defaults | protocol)["answers"] != "text":
+            return (
+                "FaceInsight reads its decisions at places inside the prompt, of which vLLM tells nothing: "
+                "`--protocol faceinsight.answers=text` lets it write"
+            )
+        if checkpoint.is_adapters_only(Path(source)):
+            return f"{source} holds adapters only: `python -m harness train faceinsight --whole` writes everything"
+        return ""
+
+    def wordless(self, ids: torch.Tensor) -> torch.Tensor:
+        """Where a prompt holds face, map or knowledge."""
+        return super().wordless(ids) | (ids == self.config.knowledge_token_index)
+
+    def blank(self, image: Image.Image) -> BatchFeature:
+        """The batch of a picture without a map of its own, on which all is background."""
+        classes = None if self.config.seg_config is None else Image.new("L", image.size)
+        return self.batch([seen(image, classes, self.processor.image_processor)], ["?"])
 
     def pictures(self, images: Sequence[Seen]) -> dict[str, Any]:
         """Faces and, where the model has a tower for them, their maps."""

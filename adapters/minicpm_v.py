@@ -9,6 +9,7 @@ from types import MappingProxyType
 import adapters.ports.minicpm_v  # noqa: F401 - registers the port
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from harness.errors import AdapterError
 
@@ -22,6 +23,11 @@ class MiniCPMLlama3V(ChatModel):
     )
     stops = ("<|eot_id|>", "<|end_of_text|>")
     bos = True
+    on_vllm = OnVllm(
+        own_vision=True,
+        pictures={"slice_grids": "slice_grids"},
+        parts={"pixel_values": "pixel_values", "patch_grids": "patch_grids"},
+    )
     defaults = MappingProxyType(dict.fromkeys(("max_slices", "scale_resolution", "tokens_per_view"), AS_SAVED))
     fixed = ("tokens_per_view",)
 

@@ -6,9 +6,10 @@ Source: Yuliang-Liu/Monkey, inference.py. The picture takes the place of the pat
 from types import MappingProxyType
 from typing import Any
 
-import adapters.ports.monkey  # noqa: F401 - registers the port
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
+from adapters.ports.monkey import MonkeyConfig  # importing it registers the port
 from adapters.resolution import AS_SAVED
 from harness.records import Decoding
 
@@ -18,8 +19,16 @@ class MonkeyChat(ChatModel):
 
     template = "<img><imgpad></img> {question} Answer: "
     stops = ("<|endoftext|>",)
+    on_vllm = OnVllm(own_vision=True, parts={"pixel_values": "pixel_values"})
     defaults = MappingProxyType({"image_size": AS_SAVED, "tokens": AS_SAVED})
     fixed = ("image_size", "tokens")
+
+    @staticmethod
+    def vllm_config(config: Any) -> Any:
+        """No longer than it was trained for: beyond, Qwen-1 scales its queries, and vLLM runs it as a Qwen2."""
+        if isinstance(config, MonkeyConfig):  # vLLM looks at a nameless one first
+            config.text_config.max_position_embeddings = config.seq_length
+        return config
 
     def saved(self) -> Protocols:
         """The side of the square that is cut into four windows, and the features of these and of the whole."""

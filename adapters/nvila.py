@@ -9,6 +9,7 @@ from types import MappingProxyType
 import adapters.ports.nvila  # noqa: F401 - registers the port
 from adapters.base import Protocols
 from adapters.hf import ChatModel
+from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from harness.errors import AdapterError
 
@@ -21,6 +22,7 @@ class Nvila(ChatModel):
         "<|im_start|>user\n<image>{question}<|im_end|>\n<|im_start|>assistant\n"
     )
     stops = ("<|im_end|>",)
+    on_vllm = OnVllm(own_vision=True, pictures={"block_sizes": "block_sizes"}, parts={"pixel_values": "pixel_values"})
     defaults = MappingProxyType(dict.fromkeys(("max_tiles", "scales", "tokens_per_tile"), AS_SAVED))
     fixed = ("scales", "tokens_per_tile")
 

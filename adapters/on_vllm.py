@@ -27,5 +27,9 @@ class OnVllm(Record):
     """vLLM's names of tensors that its network reads before it computes."""
     image_token: str | None = None
     """The name under which the network wants the id of the image token, where it does."""
+    own_vision: bool = False
+    """Whether the picture goes through the network of transformers and only the words through vLLM's: for models that
+    vLLM does not have or computes otherwise (harness/engines/vllm_network.py). Names are then the same on both sides.
+    """
     longest: int | None = None
     """Tokens of prompt and answer at most; None is what the checkpoint was trained for."""

@@ -110,6 +110,12 @@ class FaceInsightModel(LlavaModel):
             tokens: Tensor = self.text_projector(self.correlation())
         return tokens
 
+    def prompt_features(self, **images: Tensor) -> tuple[Tensor, ...]:
+        """Per face all that stands in its prompt beside words, [image + map + K, D]: its tokens, then the knowledge."""
+        faces = self.get_image_features(**images, return_dict=True).pooler_output
+        knowledge = (self.knowledge(),) if self.config.characteristics else ()
+        return tuple(torch.cat((face, *knowledge)) for face in faces)
+
     def embed(
         self,
         input_ids: Tensor,

@@ -11,8 +11,8 @@ from harness.engines.asks import answers as answered
 from harness.errors import ConfigError, ImageError
 from harness.images import digest, read
 from harness.overrides import Choices, of_models
-from harness.plan import first_of_each, identity, request_key
-from harness.records import Answers, Decoding, ImageRef, Parsed, Request, Response
+from harness.plan import first_of_each
+from harness.records import Answers, Decoding, ImageRef, Parsed, Request, Response, request_key
 from harness.score import predict
 from tasks.asks import offer
 from tasks.labels import label_space
@@ -67,7 +67,7 @@ def _request(path: Path, asked: Question, decoding: Decoding, answers: Answers) 
     except ImageError as error:
         raise ImageError(f"{error}. Nothing was asked.") from error
     text, asks = asked.render().text, offer(asked).asks if answers == "choice" else ()
-    key = request_key(pixels, identity(text, asks), decoding)
+    key = request_key(pixels, text, decoding, asks)
     return Request(key=key, sample_id=path.name, image=ref, text=text, space=asked.space, asks=asks)
 
 

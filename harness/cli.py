@@ -14,6 +14,7 @@ from harness.cli_data import data_app
 from harness.cli_faceinsight import app as faceinsight_app
 from harness.cli_words import (
     EXIT_FAILURES,
+    Address,
     AnswersName,
     ApiKeyEnv,
     Chosen,
@@ -22,6 +23,7 @@ from harness.cli_words import (
     Device,
     Dtype,
     EngineName,
+    Executor,
     Maps,
     MaxCost,
     MaxRequests,
@@ -31,6 +33,7 @@ from harness.cli_words import (
     PriceOut,
     ProfileName,
     RunPath,
+    Shards,
     Tasks,
     Timeout,
     settled,
@@ -79,6 +82,9 @@ def run(
     engine: EngineName = None,
     device: Device = None,
     dtype: Dtype = None,
+    executor: Executor = None,
+    address: Address = None,
+    shards: Shards = None,
     maps: Maps = None,
     concurrency: Concurrency = None,
     timeout: Timeout = None,
@@ -100,14 +106,15 @@ def run(
     }  # fmt: skip
     found = settled(
         pairs, protocol, data=data, profile=profile, engine=engine, device=device, dtype=dtype, batch_size=batch_size,
-        maps=maps, **endpoint,
+        executor=executor, maps=maps, **{"ray.address": address, "ray.shards": shards}, **endpoint,
     ).settings  # fmt: skip
     from harness.main_job import Options, main_job
 
     options = Options(
         models=words(models), tasks=words(tasks), data=found.data, datasets=found.datasets, protocol=found.protocol,
         out=out, limit=limit, seed=seed, max_new_tokens=max_new_tokens, temperature=temperature, answers=answers,
-        engine=found.engine_options(), retry_failed=retry_failed, dry_run=dry_run,
+        engine=found.engine_options(), executor=found.executor, ray=found.ray,
+        retry_failed=retry_failed, dry_run=dry_run,
     )  # fmt: skip
     if not main_job(options).complete:
         raise typer.Exit(EXIT_FAILURES)
@@ -155,16 +162,37 @@ def score(path: RunPath) -> None:
     show_scores(scores)
 
 
-@app.command()
-def report(path: RunPath) -> None:
-    """Write RUN/report/index.html from the scored answers."""
+@app.command(
+    epilog="Examples:\n\npython -m harness report runs/tiny-0123abcd --figures\n\n"
+    "python -m harness report runs/before runs/after --out comparison.html"
+)
+def report(
+    paths: Annotated[list[Path], typer.Argument(metavar="RUN...", help="A run folder, or several to compare.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write; by default RUN/report/index.html, or comparison.html there for several runs."
+        ),
+    ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Also the paper's figures 1 and 3-7 as SVG and PDF; takes seconds more.")
+    ] = False,
+    ablation: Annotated[
+        Path | None, typer.Option(help="Folder of an ablation, for the paper's figure 8.", show_default=False)
+    ] = None,
+) -> None:
+    """Write the page of a run and the paper's tables from its scored answers, or compare several runs."""
+    from harness.errors import ConfigError
     from harness.store import RunFolder
-    from reports.page import write
+    from reports import compare, page, paper_files
 
-    folder = RunFolder.existing(path)
-    with folder.lock():
-        page = write(folder.path)
-    typer.echo(f"report: {page}")
+    first, *others = [RunFolder.existing(path) for path in paths]
+    if others and (figures or ablation):
+        raise ConfigError("--figures and --ablation are for one run: name one, or leave them out.")
+    with first.lock():
+        written = compare.write(paths, out) if others else page.write(first.path, out)
+        paper = None if others else paper_files.write(first.path, figures, ablation)
+    typer.echo(f"report: {written}" + (f"\npaper's tables and figures: {paper}" if paper else ""))
 
 
 @app.command(

@@ -35,6 +35,13 @@ Dtype = Annotated[
     str | None,
     typer.Option(help="auto (float32 on CPU, bfloat16 on GPU), float32, bfloat16, float16. [default: auto]"),
 ]
+Executor = Annotated[str | None, typer.Option(help="local, ray: where models are asked. [default: local]")]
+Address = Annotated[
+    str | None, typer.Option(help="Ray cluster, HOST:PORT or auto; by default RAY_ADDRESS, else one on this machine.")
+]
+Shards = Annotated[
+    int | None, typer.Option(help="Copies of a model side by side with Ray. [default: what there is room for]")
+]
 Maps = Annotated[Path | None, typer.Option(help="Folder of segmentation maps; by default DATA/maps.")]
 Concurrency = Annotated[int | None, typer.Option(help="Requests under way at an endpoint. [default: 8]")]
 MaxRequests = Annotated[

@@ -19,7 +19,9 @@ class Device(Record):
     """none: a GPU was asked for and there is none; other: one that cannot say how much memory it has."""
     name: str
     memory_gb: float | None = None
-    """Free memory of a GPU, all memory of a CPU."""
+    """Free memory of a GPU, all memory of a CPU; of a cluster, what one node has for one copy of a model."""
+    cards: int = 1
+    """How many of its kind work side by side."""
 
 
 def device_of(name: str) -> Device:

@@ -7,19 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from adapters.registry import ModelSpec
-from harness.checkpoints import Whereabouts, hub_folder, offline, parameters_in, whereabouts
-from harness.devices import Device, device_of
+from harness.checkpoints import Whereabouts, hub_folder, offline, whereabouts
+from harness.devices import Device
 from harness.engines import EngineOptions
+from harness.memory import ALLOWANCE_GB, parameters, width
 from harness.plan import PlannedQuestion
 from harness.records import Record
 from harness.roofline import gpu_of, guess
 from harness.runner import pending
 from harness.speeds import Speed, read_speeds
 from harness.store import RunFolder
-
-ALLOWANCE_GB = 2.0
-"""Beside the weights: the driver's own share, and activations and keys and values of one request. A batch that does not
-fit is halved by the engine, so less than that alone makes a model impossible."""
 
 
 class Duration(Record):
@@ -67,33 +64,31 @@ class Forecast(Record):
 def forecast(
     specs: Mapping[str, ModelSpec],
     options: EngineOptions,
+    device: Device,
     folder: RunFolder,
     planned: Sequence[PlannedQuestion],
     retry_failed: bool = False,
 ) -> Forecast:
-    """Look at checkpoints, disk, device, the run folder and earlier speeds; nothing is loaded or written."""
-    device = device_of(options.device)
+    """Look at checkpoints, disk, the run folder and earlier speeds on this device; nothing is loaded or written."""
     speeds = {speed.key: speed for speed in read_speeds()}
     total = sum(len(item.first) for item in planned)
     asks = {item.kind: max(len(item.asks), 1) for item in planned}
     found = []
     for name, spec in specs.items():
         left = _left(folder, name, planned, retry_failed)
-        parameters = _parameters(spec, options)
-        width = _width(options.dtype, device)
+        billions = parameters(spec, options)
+        each = width(options.dtype, device)
         batch = options.batch_size or spec.batch_size[options.profile]
         found.append(
             ModelForecast(
                 model=name,
                 endpoint=spec.endpoint.url if spec.endpoint else None,
                 checkpoint=_checkpoint(spec, options),
-                memory_gb=None if parameters is None else parameters * width + ALLOWANCE_GB,
+                memory_gb=None if billions is None else billions * each + ALLOWANCE_GB,
                 planned=total,
                 left=left.total(),
                 time=_measured(name, options.profile, device, left, speeds)
-                or _guessed(
-                    parameters, width, batch, device, Counter({kind: left[kind] * asks[kind] for kind in left})
-                ),
+                or _guessed(billions, each, batch, device, Counter({kind: left[kind] * asks[kind] for kind in left})),
             )
         )
     hub = hub_folder()
@@ -117,21 +112,9 @@ def _checkpoint(spec: ModelSpec, options: EngineOptions) -> Whereabouts:
     return whereabouts(spec.source(options.profile), _size(spec, options))
 
 
-def _parameters(spec: ModelSpec, options: EngineOptions) -> float | None:
-    """Billions: of the folder where the checkpoint is one, else what the model list says."""
-    source = spec.source(options.profile)
-    counted = parameters_in(Path(source)) if source and Path(source).is_dir() else None
-    return counted if counted is not None or options.profile == "tiny" else spec.parameters
-
-
 def _size(spec: ModelSpec, options: EngineOptions) -> float | None:
     """Gigabytes of the published repository; nobody knows those of another checkpoint."""
     return spec.size_gb if spec.source(options.profile) == spec.repo else None
-
-
-def _width(dtype: str, device: Device) -> int:
-    """Bytes of a weight."""
-    return 4 if dtype == "float32" or (dtype == "auto" and device.kind == "cpu") else 2
 
 
 def _measured(
@@ -143,11 +126,11 @@ def _measured(
     return Duration(seconds=sum(times), basis="measured") if len(times) == len(kinds) else None
 
 
-def _guessed(parameters: float | None, width: int, batch: int, device: Device, left: Counter[str]) -> Duration:
+def _guessed(billions: float | None, each: int, batch: int, device: Device, left: Counter[str]) -> Duration:
     sheet = gpu_of(device.name) if device.kind == "gpu" else None
-    if sheet is None or parameters is None:
+    if sheet is None or billions is None:
         return Duration()
-    return Duration(seconds=guess(sheet, parameters, width, batch, left), basis="guess")
+    return Duration(seconds=guess(sheet, billions, each, batch, left) / device.cards, basis="guess")
 
 
 def _free(folder: Path) -> float:
@@ -182,7 +165,7 @@ def _too_large(models: Sequence[ModelForecast], device: Device, options: EngineO
     free = device.memory_gb
     large = [f"{one.model} ({one.memory_gb:.1f} GB)" for one in models if free and (one.memory_gb or 0) > free]
     if large:
-        narrower = "--dtype bfloat16 halves that, " if _width(options.dtype, device) > 2 else ""
+        narrower = "--dtype bfloat16 halves that, " if width(options.dtype, device) > 2 else ""
         yield (
             f"too large for the {free:.1f} GB of memory of {device.name}: {', '.join(large)}. "
             f"{narrower}--device names another device, --models leaves a model out."

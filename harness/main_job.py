@@ -1,6 +1,7 @@
 """`python -m harness run`, step by step: settings, data, plan, ask, score, report."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -14,11 +15,12 @@ from adapters.registry import names as model_names
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date
-from harness.devices import Device
-from harness.engines import Engine, EngineOptions, open_engine
+from harness.engines import Engine, EngineOptions
 from harness.engines.budget import FILE as SPENDING
 from harness.errors import ConfigError
-from harness.forecast import forecast
+from harness.executors import Executor, executor
+from harness.executors.options import ExecutorName, RayOptions
+from harness.forecast import Forecast, forecast
 from harness.manifest import check, note_engine, record
 from harness.maps import NAME as MAPS
 from harness.overrides import Choices, of_models, unused
@@ -32,6 +34,7 @@ from harness.speeds import Stopwatch
 from harness.store import PAGE, RunFolder
 from harness.toys import RUN_SEED, toy_root
 from reports.page import write as write_report
+from reports.paper_files import write as write_paper
 from tasks.datasets import DataOptions, require
 from tasks.registry import Question, questions_of
 
@@ -52,6 +55,8 @@ class Options(Record):
     temperature: float = 0.0
     answers: Answers = "text"
     engine: EngineOptions = EngineOptions()
+    executor: ExecutorName = "local"
+    ray: RayOptions = RayOptions()
     retry_failed: bool = False
     dry_run: bool = False
     """Stop before anything is loaded, and leave no trace in the run folder."""
@@ -74,12 +79,17 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     folder = RunFolder(options.out or config.default_folder())
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     if options.dry_run:  # without the lock, which would make the folder
-        _foresee(folder, config, options, specs, console)
+        planned = _plan(folder, config, options, console)
+        with _executor(options, console) as place:
+            _foresee(folder, planned, options, _Watch(specs, place, console))
         return Outcome()
     with folder.lock():
-        planned, device = _foresee(folder, config, options, specs, console)
-        record(folder, config, planned)
-        outcome = _ask(folder, config, planned, options, _Watch(specs, device, console))
+        planned = _plan(folder, config, options, console)
+        with _executor(options, console) as place:
+            watch = _Watch(specs, place, console)
+            seen = _foresee(folder, planned, options, watch)
+            record(folder, config, planned)
+            outcome = _ask(folder, config, planned, options, watch, seen)
         page = _derive(folder)
     show_scores(folder.read_scores())
     _conclude(outcome, folder, page, console)
@@ -91,6 +101,7 @@ def _derive(folder: RunFolder) -> Path:
     if not up_to_date(folder):
         rescore(folder)
         write_report(folder.path)
+        write_paper(folder.path)
         mark(folder)
     return folder.path / PAGE
 
@@ -166,42 +177,55 @@ def _go_on(questions: Sequence[Question], here: Sequence[str]) -> str:
     return f"`--tasks {names}` goes on with what is there."
 
 
-def _foresee(
-    folder: RunFolder, config: RunConfig, options: Options, specs: dict[str, ModelSpec], console: Console
-) -> tuple[list[PlannedQuestion], Device]:
-    """Plan, and say what is to come before anything is loaded."""
-    check(folder, config)  # before minutes of reading
-    planned = plan(config, console)
-    seen = forecast(specs, options.engine, folder, planned, options.retry_failed)
-    show_forecast(seen, console)
-    if config.profile == "tiny" and options.data is not None:
-        console.print(f"data: {options.data}. Miniatures know drawn faces alone; --profile paper asks the real models.")
-    return planned, seen.device
-
-
 class _Watch(NamedTuple):
     """Whom a run asks, on what, and where it shows."""
 
     specs: dict[str, ModelSpec]
-    device: Device
+    place: Executor
     console: Console
 
 
+def _plan(folder: RunFolder, config: RunConfig, options: Options, console: Console) -> list[PlannedQuestion]:
+    check(folder, config)  # before minutes of reading
+    planned = plan(config, console)
+    if config.profile == "tiny" and options.data is not None:
+        console.print(f"data: {options.data}. Miniatures know drawn faces alone; --profile paper asks the real models.")
+    return planned
+
+
+def _executor(options: Options, console: Console) -> AbstractContextManager[Executor]:
+    tell = partial(console.print, style="yellow", markup=False, soft_wrap=True)
+    return executor(options.executor, options.ray, options.engine, tell)
+
+
+def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Options, watch: _Watch) -> Forecast:
+    """Say what is to come before anything is loaded."""
+    seen = forecast(watch.specs, options.engine, watch.place.device, folder, planned, options.retry_failed)
+    show_forecast(seen, watch.console)
+    return seen
+
+
 def _ask(
-    folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuestion], options: Options, watch: _Watch
+    folder: RunFolder,
+    config: RunConfig,
+    planned: Sequence[PlannedQuestion],
+    options: Options,
+    watch: _Watch,
+    seen: Forecast,
 ) -> Outcome:
     found = {"maps": options.engine.maps or config.data_root / MAPS, "spending": folder.path / SPENDING}
-    place = options.engine.model_copy(update=found)
+    how = options.engine.model_copy(update=found)
+    left = {one.model: one.left for one in seen.models}
     tasks = {item.question.name: item.kind for item in planned}
 
     def engine_of(name: str) -> Engine:
-        engine = open_engine(watch.specs[name], place)
+        engine = watch.place.open_engine(watch.specs[name], how, left[name])
         note_engine(folder, name, engine, watch.specs[name].policy)
         return engine
 
     with (
         ProgressListener(watch.console) as bars,
-        Stopwatch(bars, tasks, config.profile, watch.device.name, aside=config.policies) as listener,
+        Stopwatch(bars, tasks, config.profile, seen.device.name, aside=config.policies) as listener,
     ):
         runner = Runner(folder, config.decoding, engine_of, listener)
         return runner.run(tuple(config.models), planned, options.retry_failed)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, overload
 
 from harness.digests import Seen, look
 from harness.errors import ImageError
-from harness.records import Answers, Ask, Case, Decoding, ImageRef, Prompt, Request, Sample
+from harness.records import Answers, Ask, Case, Decoding, ImageRef, Prompt, Request, Sample, request_key
 from tasks.asks import offer
 from tasks.datasets import DataOptions
 from tasks.datasets.base import Tally
@@ -85,6 +85,8 @@ class PlannedQuestion:
     """Of the cases."""
     tally: Tally
     """What the dataset's loader kept, left out and mended."""
+    text: str
+    """The question as it is put where text is asked for; the prompt, where options are, is another."""
     asks: tuple[Ask, ...] = ()
     """Where options are asked for."""
 
@@ -107,14 +109,10 @@ class PlannedQuestion:
             key=case.key,
             sample_id=case.sample_id,
             image=case.image,
-            text=self._words,
+            text=self.text,
             space=self.question.space,
             asks=self.asks,
         )
-
-    @cached_property
-    def _words(self) -> str:
-        return self.question.render().text if self.asks else self.prompt.text
 
 
 class Planner:
@@ -148,13 +146,13 @@ class Planner:
         if question.dataset != self._dataset:
             self._dataset, self._seen = question.dataset, {}
         asked = offer(question) if self.answers == "choice" else None
-        prompt, asks = (asked.prompt, asked.asks) if asked else (question.render(), ())
-        words = identity(prompt.text, asks)
+        plain = question.render()
+        prompt, asks = (asked.prompt, asked.asks) if asked else (plain, ())
         pictures = self.look(list(loaded.samples.faces.images()))
         names = loaded.samples.faces.strings("id")
-        keys = [self.key(name, picture, words) for name, picture in zip(names, pictures, strict=True)]
+        keys = [self.key(name, picture, plain.text, asks) for name, picture in zip(names, pictures, strict=True)]
         cases = Cases(loaded.samples, pictures, keys, prompt.text)
-        return PlannedQuestion(question, prompt, cases, keys, loaded.tally, asks)
+        return PlannedQuestion(question, prompt, cases, keys, loaded.tally, plain.text, asks)
 
     def look(self, images: Sequence[ImageRef]) -> list[Picture]:
         """What is to be known of each image; each is read once."""
@@ -162,21 +160,10 @@ class Planner:
         self._seen.update(zip(new, map(_picture, new, look(new)), strict=True))
         return [self._seen[image] for image in images]
 
-    def key(self, sample_id: str, picture: Picture, words: str) -> str:
+    def key(self, sample_id: str, picture: Picture, text: str, asks: Sequence[Ask] = ()) -> str:
         """The key of a sample's request; unreadable images are told apart by their samples too."""
         pixels = picture.identity if picture.error is None else f"unreadable:{sample_id}:{picture.identity}"
-        return request_key(pixels, words, self.decoding)
-
-
-def request_key(pixels: str, text: str, decoding: Decoding) -> str:
-    """The identity of a request: a hash of pixels, words and decoding, never of a path."""
-    parts = (pixels, text, decoding.model_dump_json())
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def identity(text: str, asks: Sequence[Ask]) -> str:
-    """What tells the words of a request from others: all that is asked, and the options where it asks for them."""
-    return "\0".join([text, *(ask.model_dump_json() for ask in asks)])
+        return request_key(pixels, text, self.decoding, asks)
 
 
 def first_of_each(items: Iterable[T], key: Callable[[T], str]) -> list[T]:

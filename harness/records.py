@@ -3,6 +3,8 @@
 tasks ─Sample▶ prompts ─Request▶ engine ─Response▶ store ▶ parse ─Prediction▶ score ─Score▶ reports
 """
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -116,6 +118,12 @@ class Decoding(Record):
     stop: tuple[str, ...] = ()
     """Extra strings that end an answer, beside the model's own stop tokens."""
     seed: int = 0
+
+
+def request_key(pixels: str, text: str, decoding: Decoding, asks: Sequence[Ask] = ()) -> str:
+    """The identity of a request: a hash of pixels, words (options too) and decoding, never of a path."""
+    parts = (pixels, text, *(ask.model_dump_json() for ask in asks), decoding.model_dump_json())
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Response(Record):

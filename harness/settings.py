@@ -32,6 +32,7 @@ from harness import keys
 from harness.config import DTYPES, profiles
 from harness.engines import ENGINES, EndpointOptions, EngineOptions
 from harness.errors import ConfigError, UnknownNameError
+from harness.executors.options import ExecutorName, RayOptions
 from harness.overrides import Choices, pair_of
 from harness.places import CACHE_VARIABLE, cache_folder, default_cache
 from tasks.datasets.options import DataOptions
@@ -61,6 +62,10 @@ class Settings(BaseSettings):
     dtype: str = "auto"
     batch_size: int | None = Field(default=None, ge=1)
     """Of the models a run asks; None takes the one of the model list."""
+    executor: ExecutorName = "local"
+    """Where engines work: in the process of the command, or spread over a Ray cluster."""
+    ray: RayOptions = RayOptions()
+    """How that cluster is used."""
     maps: Path | None = None
     """The folder of segmentation maps; None is `maps` under the data root."""
     endpoint: EndpointOptions = EndpointOptions()

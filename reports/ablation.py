@@ -11,7 +11,17 @@ from pydantic import Field, ValidationError
 from harness.errors import StoreError
 from harness.store import quoted, write_atomically
 from harness.trials import STANDARD, Asked, read_trials
-from reports import ablation_figures, ablation_notes, ablation_rows, ablation_tables, gallery, page, seeds, style
+from reports import (
+    ablation_figures,
+    ablation_notes,
+    ablation_rows,
+    ablation_tables,
+    assets,
+    gallery,
+    page,
+    seeds,
+    style,
+)
 from reports.ablation_tables import Table, markdown, plain
 from reports.load import Lenient
 from reports.seeds import Condition
@@ -115,7 +125,7 @@ def render(found: Ablation) -> str:
     profile = ("Profile not recorded", "Nothing says which model and faces these are.")
     banner = page.BANNERS.get(found.about.profile, profile)
     return (
-        page.environment()
+        assets.environment()
         .get_template("ablation.html.j2")
         .render(
             found=found,
@@ -127,7 +137,7 @@ def render(found: Ablation) -> str:
             ],
             sections=[_section(condition, f"c{i}") for i, condition in enumerate(found.conditions)],
             trials=sum(len(condition.all()) for condition in found.conditions),
-            **page.own_assets(),
+            **assets.own(),
         )
     )
 

@@ -1,10 +1,10 @@
 """The charts. Each function returns a matplotlib Figure; none saves, none shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from harness.records import METRICS, STATUSES, Score, Status
+from harness.records import METRICS, STATUSES, Estimate, Score, Status
 from reports import style
 
 if TYPE_CHECKING:
@@ -29,14 +29,26 @@ def bars(scores: Mapping[str, Score], models: Sequence[str], name: str, legend: 
     with style.look():
         figure = Figure(figsize=(4.6, 2.5 + (0.22 * -(-len(models) // 3) if legend else 0)), layout="constrained")
         axes = figure.add_subplot()
-        for place, model in enumerate(models):
-            _model_bars(axes, place, models, scores.get(model))
-        _baseline(axes, next(iter(scores.values()), None))
-        _percent_axis(axes)
+        draw_bars(axes, scores, models)
         axes.set_title(style.visible(name), loc="left", fontweight="bold", fontsize=9.5, pad=8)
         if legend and scores:
             figure.legend(loc="outside lower center", ncols=3, fontsize=7)
     return figure
+
+
+def draw_bars(
+    axes: "Axes", scores: Mapping[str, Score], models: Sequence[str], metrics: Sequence[str] = METRICS
+) -> None:
+    """The bars of one question, see `bars`, into axes of any figure."""
+    for place in range(len(models)):
+        _model_bars(axes, place, models, scores.get(models[place]), metrics)
+    _baseline(axes, next(iter(scores.values()), None), metrics)
+    _percent_axis(axes, metrics)
+
+
+def bar_centre(place: int, group: int, models: int) -> float:
+    """Where the bar of a model stands in a group."""
+    return group - BAND / 2 + (place + 0.5) * BAND / models
 
 
 def bar_tips(scores: Mapping[str, Score], models: Sequence[str]) -> dict[str, str]:
@@ -99,30 +111,36 @@ def _four(score: Score) -> str:
     return ", ".join(style.percent(estimate.value if estimate else None) for estimate in estimates)
 
 
-def _model_bars(axes: "Axes", place: int, models: Sequence[str], score: Score | None) -> None:
+def _model_bars(axes: "Axes", place: int, models: Sequence[str], score: Score | None, metrics: Sequence[str]) -> None:
     """The bars of one model in all metrics; they carry ids "bar-<place>-<metric>"."""
-    width = BAND / len(models)
-    colour = style.model_colours(models)[models[place]]
+    estimates = {metric: score.metrics.get(metric) if score else None for metric in metrics}
+    found = {metric: estimate for metric, estimate in estimates.items() if estimate and isfinite(estimate.value)}
+    if not found:
+        return
+    xs = [bar_centre(place, list(metrics).index(metric), len(models)) for metric in found]
     label = style.visible(models[place]).lstrip("_")  # matplotlib hides labels with a leading underscore
-    for group, metric in enumerate(METRICS):
-        estimate = score.metrics.get(metric) if score else None
-        if estimate is None or not isfinite(estimate.value):
-            continue
-        x = group - BAND / 2 + (place + 0.5) * width
-        height = 100 * estimate.value
-        container = axes.bar(x, height, width * 0.86, color=colour, label=label)
-        container.patches[0].set_gid(f"bar-{place}-{metric}")
-        label = "_nolegend_"
-        if isfinite(estimate.low) and isfinite(estimate.high):
-            whisker = ([max(0.0, height - 100 * estimate.low)], [max(0.0, 100 * estimate.high - height)])
-            axes.errorbar(x, height, yerr=whisker, fmt="none", ecolor=style.INK, elinewidth=0.7, capsize=1.4)
+    colour = style.model_colours(models)[models[place]]
+    heights = [100 * estimate.value for estimate in found.values()]
+    drawn = axes.bar(xs, heights, BAND / len(models) * 0.86, color=colour, label=label)
+    for patch, metric in zip(drawn.patches, found, strict=True):
+        patch.set_gid(f"bar-{place}-{metric}")
+    _whiskers(axes, zip(xs, found.values(), strict=True))
 
 
-def _baseline(axes: "Axes", score: Score | None) -> None:
+def _whiskers(axes: "Axes", found: Iterable[tuple[float, Estimate]]) -> None:
+    """The intervals, with a cap at each end."""
+    ends = [(x, 100 * e.low, 100 * e.high) for x, e in found if isfinite(e.low) and isfinite(e.high)]
+    if ends:
+        xs, lows, highs = zip(*ends, strict=True)
+        axes.vlines(xs, lows, highs, colors=style.INK, lw=0.7)
+        axes.plot([*xs, *xs], [*lows, *highs], "_", color=style.INK, ms=2.8, mew=0.7)
+
+
+def _baseline(axes: "Axes", score: Score | None, metrics: Sequence[str]) -> None:
     """A dashed line over each group at what the constant answer scores."""
     values = score.baseline if score else {}
     label = style.visible(score.baseline_name) if score else ""
-    for group, metric in enumerate(METRICS):
+    for group, metric in enumerate(metrics):
         value = values.get(metric)
         if value is None or not isfinite(value):
             continue
@@ -141,11 +159,11 @@ def _baseline(axes: "Axes", score: Score | None) -> None:
         label = "_nolegend_"
 
 
-def _percent_axis(axes: "Axes") -> None:
+def _percent_axis(axes: "Axes", metrics: Sequence[str]) -> None:
     axes.set_ylim(0, 103)
     axes.set_yticks(range(0, 101, 25), [f"{tick} %" if tick == 100 else str(tick) for tick in range(0, 101, 25)])
-    axes.set_xticks(range(len(METRICS)), [style.title("metrics", metric) for metric in METRICS])
-    axes.set_xlim(-0.55, len(METRICS) - 0.45)
+    axes.set_xticks(range(len(metrics)), [style.title("metrics", metric) for metric in metrics])
+    axes.set_xlim(-0.55, len(metrics) - 0.45)
     axes.grid(axis="y")
 
 

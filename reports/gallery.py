@@ -3,7 +3,7 @@
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Literal
 
@@ -14,7 +14,7 @@ from harness.errors import ImageError
 from harness.records import Case, Gold, ImageRef, Prediction, Response
 from reports import marks, style
 from reports.load import Answers, Question, Run
-from reports.picks import Pick, pick
+from reports.picks import Pick, first, pick
 
 CUT = 1500
 """Characters of an answer that are shown; what is longer is cut, and the page says so."""
@@ -81,6 +81,10 @@ class Asked:
     cards: tuple[Card, ...]
     answers: Mapping[str, Answers]
     parsed: Mapping[str, int]
+    browsed: tuple[Case, ...] = ()
+    """Samples for the browser of the page, those of the cards first."""
+    predictions: Mapping[str, Mapping[str, Prediction]] = field(default_factory=dict)
+    """Model -> key -> prediction, of the samples for the browser."""
 
     @property
     def text(self) -> str:
@@ -88,16 +92,24 @@ class Asked:
         return Counter(card.text for card in self.cards).most_common(1)[0][0] if self.cards else ""
 
 
-def read(run: Run, question: Question) -> Asked:
-    """Pick samples of a question and put their cards together."""
+def read(run: Run, question: Question, most: int = 0) -> Asked:
+    """Pick samples of a question and put their cards together.
+
+    Args:
+        run: the run.
+        question: one of its questions.
+        most: how many samples are wanted for the browser; their answers are kept.
+    """
     cases = run.cases(question.name)
     predictions = {model: run.predictions(model, question.name) for model in run.models}
     picks = pick(cases, predictions)
-    keep = {chosen.case.key for chosen in picks}
+    browsed = first(cases, picks, most)
+    keep = {case.key for case in (*browsed, *(chosen.case for chosen in picks))}
     answers = {model: run.responses(model, question.name, keep) for model in run.models}
     cards = tuple(_card(run, chosen, predictions, answers) for chosen in picks)
     parsed = {model: len(found) for model, found in predictions.items()}
-    return Asked(question, len(cases), len({case.key for case in cases}), cards, answers, parsed)
+    predictions = {model: {key: found[key] for key in keep if key in found} for model, found in predictions.items()}
+    return Asked(question, len(cases), len({case.key for case in cases}), cards, answers, parsed, browsed, predictions)
 
 
 def thumbnail(ref: ImageRef, side: int = THUMB) -> str:
@@ -138,19 +150,21 @@ def _card(
     )
 
 
-def reply(model: str, colour: str, response: Response | None, prediction: Prediction | None, case: Case) -> Reply:
-    """An answer with its right and wrong phrases told apart."""
+def reply(
+    model: str, colour: str, response: Response | None, prediction: Prediction | None, case: Case, most: int = CUT
+) -> Reply:
+    """An answer with its right and wrong phrases told apart, cut after `most` characters."""
     if response is None:
         return Reply(model, colour, prediction.status if prediction else "not asked")
     mentions = prediction.mentions if prediction else ()
-    shown = response.text[:CUT]
+    shown = response.text[:most]
     said = marks.tally(mentions, case.gold)
     return Reply(
         model=model,
         colour=colour,
         status=prediction.status if prediction else "failed" if response.finish == "failed" else "not scored",
         pieces=tuple(marks.pieces(shown, mentions, case.gold)),
-        cut=f"{CUT:,} of {len(response.text):,} characters shown" if len(response.text) > CUT else "",
+        cut=f"{most:,} of {len(response.text):,} characters shown" if len(response.text) > most else "",
         error=short(response.error or ""),
         read_as=short(prediction.label or "") if prediction else "",
         is_right=_is_right(prediction, case.gold),

@@ -1,22 +1,19 @@
 """The report: one HTML file that needs nothing else, and in which no answer can run or load anything."""
 
-import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.records import METRICS
 from harness.store import PAGE
-from reports import cost, figures, gallery, problems, ranking, seen, statistics, style, tables
+from reports import assets, cost, figures, gallery, paper, problems, ranking, seen, statistics, style, tables
+from reports.browse import Browser
 from reports.load import Question, Run, read
 
 _CHOICE = "a choice between options, read from the probabilities of the first token"
-TEMPLATES = Path(__file__).with_name("templates")
 
 BANNERS = {
     "tiny": (
@@ -68,13 +65,21 @@ def write(run_folder: Path, out: Path | None = None) -> Path:
 def render(run: Run) -> str:
     """The page as text: the same run gives the same bytes."""
     places = {question.name: f"q{place}" for place, question in enumerate(run.questions())}
+    browser = Browser(run)
     groups = {
-        task: [_section(run, question, places[question.name]) for question in questions]
+        task: [_section(run, question, places[question.name], browser) for question in questions]
         for task, questions in run.tasks().items()
     }
-    template = environment().get_template("page.html.j2")
+    template = assets.environment().get_template("page.html.j2")
     return template.render(
-        run=run, about=run.manifest, groups=groups, **_header(run), **_summary(run, groups), **own_assets()
+        run=run,
+        about=run.manifest,
+        groups=groups,
+        paper=paper.section(run),
+        browser=browser,
+        **_header(run),
+        **_summary(run, groups),
+        **assets.own(),
     )
 
 
@@ -105,22 +110,13 @@ def _summary(run: Run, groups: Mapping[str, Sequence[Section]]) -> dict[str, Any
     }
 
 
-def own_assets() -> dict[str, Any]:
-    """Our own style sheet and script, and the hash by which the page allows this script and no other."""
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    return {
-        "statuses": style.status_colours(),
-        "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),  # noqa: S704 our own file
-        "script": Markup(script),  # noqa: S704 our own file
-        "script_hash": base64.b64encode(sha256(script.encode()).digest()).decode(),
-    }
-
-
-def _section(run: Run, question: Question, anchor: str) -> Section:
+def _section(run: Run, question: Question, anchor: str, browser: Browser) -> Section:
     scores = tables.scores_of(run, question.name)
     name = question_title(question)
     drawn = figures.bars(scores, run.models, name, legend=False)
     follows = style.paper_figure(question.dataset)
+    asked = gallery.read(run, question, browser.most)
+    browser.add(name, asked)
     return Section(
         question=question,
         title=name,
@@ -129,7 +125,7 @@ def _section(run: Run, question: Question, anchor: str) -> Section:
         chart=chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
         board=tables.leaderboard(run, question),
         labels=ranking.label_table(run, question),
-        asked=gallery.read(run, question),
+        asked=asked,
         prompt=_prompt(run, question),
         statistics=statistics.read(run, question, anchor, chart),
     )
@@ -189,21 +185,3 @@ def pairs(value: Mapping[str, Any] | str | None) -> str:
     if not isinstance(value, Mapping):
         return value or ""
     return ", ".join(f"{name} {part}" for name, part in value.items() if part not in (None, "", [], (), {}))
-
-
-def environment() -> Environment:
-    """Everything that is put into the page is escaped unless it is Markup of our own making."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters: dict[str, Callable[..., Any]] = {
-        "visible": gallery.short,
-        "title_of": lambda name, kind: style.visible(style.title(kind, name)),
-        "ink_on": style.ink_on,
-    }
-    environment.filters.update(filters)
-    return environment

@@ -56,6 +56,12 @@ def pick(cases: Iterable[Case], predictions: Mapping[str, Mapping[str, Predictio
     return [Pick(by_id[name], tuple(why)) for name, why in reasons.items()]
 
 
+def first(cases: Sequence[Case], picks: Iterable[Pick], most: int) -> tuple[Case, ...]:
+    """At most so many samples to browse: those picked by rule, then by the same hash, so nobody chose them either."""
+    ranked = [*(chosen.case for chosen in picks), *sorted(cases, key=_shuffle)]
+    return tuple({case.sample_id: case for case in ranked}.values())[:most]
+
+
 def _entry(case: Case, predictions: Mapping[str, Mapping[str, Prediction]]) -> _Entry:
     given = [found for of_model in predictions.values() if (found := of_model.get(case.key))]
     marks = (quality(prediction, case.gold) for prediction in given)

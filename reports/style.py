@@ -28,6 +28,7 @@ UNKNOWN = "#e3dccf"
 _RC: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "reports",
+    "pdf.fonttype": 42,  # real fonts inside: publishers refuse type 3, and text can be searched
     "text.parse_math": False,  # a model named "$x$" is a name, not a formula
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -80,6 +81,20 @@ def variant_colours(variants: Sequence[str]) -> dict[str, str]:
     return _colours("variants", variants)
 
 
+def model_markers(models: Sequence[str]) -> dict[str, str]:
+    """One shape per model, so that colour alone never tells two apart; strangers take the spare ones in turn."""
+    own: Mapping[str, str] = _data()["markers"]
+    spare: list[str] = _data()["spare"]["markers"]
+    strangers = [name for name in models if name not in own]
+    given = {name: spare[i % len(spare)] for i, name in enumerate(strangers)}
+    return {name: own.get(name) or given[name] for name in models}
+
+
+def verdict_colours() -> dict[str, str]:
+    """Of right, wrong and undefined phrases on white."""
+    return dict(_data()["verdicts"])
+
+
 def _colours(kind: str, names: Sequence[str]) -> dict[str, str]:
     own: Mapping[str, str] = _data()[kind]
     spare: list[str] = _data()["spare"]["colours"]
@@ -115,7 +130,10 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 def visible(text: object) -> str:
     """The text with control, format (bidi, zero width) and unpaired characters as ⟨U+202E⟩; line ends and tabs stay."""
-    return "".join(char if _harmless(char) else f"⟨U+{ord(char):04X}⟩" for char in str(text))
+    plain = str(text)
+    if plain.replace("\n", " ").replace("\t", " ").isprintable():  # nearly every answer, and a hundred times as fast
+        return plain
+    return "".join(char if _harmless(char) else f"⟨U+{ord(char):04X}⟩" for char in plain)
 
 
 def _harmless(char: str) -> bool:
@@ -129,7 +147,7 @@ def look() -> AbstractContextManager[None]:
     return mpl.rc_context(_RC)
 
 
-def save(figure: "Figure", stem: Path) -> list[Path]:
+def save(figure: "Figure", stem: Path, kinds: Sequence[str] = ("svg", "pdf")) -> list[Path]:
     """The figure as STEM.svg and STEM.pdf on white; the same figure gives the same bytes.
 
     Returns:
@@ -139,10 +157,10 @@ def save(figure: "Figure", stem: Path) -> list[Path]:
         "svg": {"Date": None, "Creator": None},
         "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
-    files = [stem.with_name(f"{stem.name}.{kind}") for kind in undated]
+    files = [stem.with_name(f"{stem.name}.{kind}") for kind in kinds]
     with look():
-        for file, (kind, metadata) in zip(files, undated.items(), strict=True):
-            figure.savefig(file, format=kind, facecolor="white", metadata=metadata)
+        for file, kind in zip(files, kinds, strict=True):
+            figure.savefig(file, format=kind, facecolor="white", metadata=undated[kind])
     return files
 
 

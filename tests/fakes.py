@@ -11,8 +11,8 @@ from PIL import Image
 
 from adapters.base import Reply
 from harness.images import digest
-from harness.plan import PlannedQuestion, request_key
-from harness.records import Case, Decoding, Gold, ImageRef, Request, Response
+from harness.plan import PlannedQuestion
+from harness.records import Case, Decoding, Gold, ImageRef, Request, Response, request_key
 from harness.runner import Outcome, Runner
 from harness.store import RunFolder
 from tasks.datasets.base import Tally
@@ -91,6 +91,7 @@ def planned(cases: Sequence[Case], name: str = "fairface.gender") -> PlannedQues
         cases=cases,
         keys=[case.key for case in cases],
         tally=Tally(kept=len(cases)),
+        text=asked.render().text,
     )
 
 

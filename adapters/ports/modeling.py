@@ -53,6 +53,10 @@ class PortModel(PortPreTrainedModel):
         """One tensor [tokens, D] per image, in the order of the images, as the language model reads them."""
         raise NotImplementedError
 
+    def prompt_features(self, **images: Tensor) -> tuple[Tensor, ...]:
+        """What stands in each prompt in the places that hold no words; for engines that run the words elsewhere."""
+        return self.image_features(**images)
+
     def get_image_features(self, return_dict: bool = True, **images: Tensor) -> BaseModelOutputWithPooling:
         """`image_features` under the name and in the form of transformers' own models, in `pooler_output`."""
         features: Any = self.image_features(**images)

@@ -19,7 +19,7 @@ from faceinsight.parsing import FaceParser
 from harness.images import read
 from harness.maps import CLASSES, PALETTE, coloured
 from harness.records import Case, ImageRef, Response
-from reports import gallery, page, style
+from reports import assets, gallery, style
 from tasks.datasets.base import Face
 from tasks.labels import label_space
 
@@ -85,8 +85,8 @@ def render(parser: FaceParser | None, trouble: str = "") -> str:
     maps = _maps(parser, chosen) if parser else {}
     styles = {name: agreement((row for row in rows if row.style == name), photos) for name in STYLES}
     careful = agreement((row for row in rows if row.style != "mistaken"), photos)
-    environment = page.environment()
-    environment.loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent), FileSystemLoader(page.TEMPLATES)])
+    environment = assets.environment()
+    environment.loader = ChoiceLoader([FileSystemLoader(Path(__file__).parent), FileSystemLoader(assets.TEMPLATES)])
     return environment.get_template("portraits.html.j2").render(
         cards=[_card(photo, rows, maps.get(photo.id)) for photo in chosen],
         scene=_shown(astronaut()),
@@ -98,7 +98,7 @@ def render(parser: FaceParser | None, trouble: str = "") -> str:
         agreement=styles | {"all but mistaken": careful},
         differences=list(filter(None, map(_difference, rows))),
         loaded=_loaded(list(photos.values())),
-        **page.own_assets() | {"script": ""},
+        **assets.own() | {"scripts": []},
     )
 
 

@@ -31,6 +31,8 @@ class EngineOptions(Record):
     """"auto" (float32 on a CPU, bfloat16 on CUDA), "float32", "bfloat16", "float16"."""
     batch_size: int | None = Field(default=None, ge=1)
     """None takes the one of the model list."""
+    cards: int = Field(default=1, ge=1)
+    """GPUs over which the network is spread, by vLLM alone; an executor decides it."""
     maps: Path | None = None
     """The folder of segmentation maps, for models that read them (harness/maps.py)."""
     endpoint: EndpointOptions = EndpointOptions()
@@ -61,21 +63,30 @@ def open_engine(spec: ModelSpec, options: EngineOptions | None = None) -> Engine
     from harness.engines.quiet import quiet
 
     quiet()
-    if choose(spec, options) == "vllm":
-        from harness.engines.vllm import VllmEngine
+    on_vllm = choose(spec, options) == "vllm"
+    model = adapter(spec.source(options.profile), *place, **({"network": False} if on_vllm else {}))
+    if hasattr(model, "maps"):
+        model.maps = options.maps
+    return _on_vllm(model, options) if on_vllm else _on_transformers(model, spec, options)
 
-        model = adapter(spec.source(options.profile), *place, network=False)
-        return VllmEngine(model, *([options.batch_size] if options.batch_size else []))
-    return _on_transformers(adapter(spec.source(options.profile), *place), spec, options)
+
+def _on_vllm(model: Any, options: EngineOptions) -> Engine:
+    from harness.engines.vllm import VllmEngine
+
+    room = {"room": options.batch_size} if options.batch_size else {}
+    return VllmEngine(model, **room, cards=options.cards)
 
 
 def _on_transformers(model: Any, spec: ModelSpec, options: EngineOptions) -> Engine:
+    if options.cards > 1:
+        raise AdapterError(
+            f"'{spec.name}' needs {options.cards} cards, and transformers has one here: --engine vllm spreads a model "
+            "it carries, --dtype bfloat16 halves a wider one, and --set ray.cards=1 tries one card all the same"
+        )
     from harness.engines.hf import HFEngine
     from harness.engines.threads import set_threads
 
     set_threads(getattr(model, "parameters", 0))
-    if hasattr(model, "maps"):
-        model.maps = options.maps
     return HFEngine(model, options.batch_size or spec.batch_size[options.profile])
 
 

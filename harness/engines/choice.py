@@ -1,7 +1,7 @@
 """Which engine asks a model, where the user leaves it open."""
 
 from importlib.util import find_spec
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 
@@ -17,14 +17,14 @@ def choose(spec: ModelSpec, options: EngineOptions) -> Literal["hf", "vllm"]:
     it sees, so one that is named by number is left to transformers.
 
     Raises:
-        AdapterError: vLLM is asked for and has no network for this model.
+        AdapterError: vLLM is asked for and does not carry this model, or not under this protocol.
         ConfigError: vLLM is asked for and not installed.
     """
-    carried, installed = "vllm" in spec.engines, find_spec("vllm") is not None
+    installed = find_spec("vllm") is not None
     if options.engine == "auto":
         gpu = options.device in ("auto", "cuda") and torch.cuda.is_available()
         miniature = options.profile == "tiny" and spec.checkpoint is None
-        return "vllm" if carried and installed and gpu and not miniature else "hf"
+        return "vllm" if installed and gpu and not miniature and not _obstacle(spec, options) else "hf"
     if options.engine != "vllm":
         return "hf"
     if not installed:
@@ -32,8 +32,14 @@ def choose(spec: ModelSpec, options: EngineOptions) -> Literal["hf", "vllm"]:
             "engine = vllm, but vLLM is not installed here: `pip install -e .[vllm]` (it wants a GPU; `make test-vllm` "
             "builds an environment for a CPU), or leave it out and transformers answers."
         )
-    if not carried:
-        raise AdapterError(
-            f"vLLM does not carry '{spec.name}', only {' and '.join(spec.engines)}: leave `--engine vllm` out for it"
-        )
+    if obstacle := _obstacle(spec, options):
+        raise AdapterError(f"{obstacle}, or leave `--engine vllm` out for it")
     return "vllm"
+
+
+def _obstacle(spec: ModelSpec, options: EngineOptions) -> str:
+    """Why vLLM does not answer for a model; empty where it does."""
+    if "vllm" not in spec.engines:
+        return f"vLLM does not carry '{spec.name}', only {' and '.join(spec.engines)}: choose another model"
+    protocol = spec.protocol.get(options.profile, {})
+    return cast(str, spec.load().not_on_vllm(spec.source(options.profile), protocol))

@@ -5,6 +5,7 @@ vLLM computes in between. Requests about one picture stand together, so that it 
 beginning of their prompts is computed once.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -48,16 +49,17 @@ class VllmEngine:
         model: an adapter without its network.
         room: requests answered at once, at most.
         workers: threads that read and preprocess images.
+        cards: GPUs over which the network is spread.
 
     Raises:
         AdapterError: vLLM does not start.
     """
 
-    def __init__(self, model: ChatModel, room: int = 64, workers: int = 2) -> None:
+    def __init__(self, model: ChatModel, room: int = 64, workers: int = 2, cards: int = 1) -> None:
         self.model = model
         self.room = room
         self.workers = workers
-        self._vllm = start(model, room)
+        self._vllm = start(model, room, cards)
         self._names = map(str, count())
         self._patience = Patience()
 
@@ -68,6 +70,7 @@ class VllmEngine:
         return revision | {
             "engine": "vllm",
             "vllm": _version(),
+            "vision": "transformers" if self.model.on_vllm and self.model.on_vllm.own_vision else "vllm",
             "batch_size": self.room,
             "max_model_len": int(settings.max_model_len),
             "source": self.model.source,
@@ -175,9 +178,12 @@ class VllmEngine:
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
+        words = self.model.generation(decoding)  # only what an adapter asks for beyond all others is taken from there
         wanted = [place for ask in request.asks for ids in self.model.options.of(ask.options).values() for place in ids]
         return SamplingParams(
             max_tokens=1 if wanted else decoding.max_new_tokens,
+            min_tokens=words.get("min_new_tokens", 0),
+            logit_bias=dict.fromkeys(words.get("suppress_tokens", ()), -math.inf) or None,
             logprob_token_ids=wanted or None,
             temperature=decoding.temperature,
             top_p=1.0,
@@ -186,6 +192,7 @@ class VllmEngine:
             repetition_penalty=1.0,
             seed=decoding.seed,
             stop_token_ids=self.model.stop_ids,
+            ignore_eos=True,  # vLLM would add those of the published generation settings, whatever it is told of these
             detokenize=False,
             output_kind=RequestOutputKind.CUMULATIVE if decoding.stop else RequestOutputKind.FINAL_ONLY,
         )

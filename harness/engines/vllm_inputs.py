@@ -8,14 +8,17 @@ that vLLM would have asked is replaced by one that knows the sizes only.
 # mypy: disallow-untyped-calls=False
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+import os
+import pickle
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
 from vllm.inputs import MultiModalInput
 from vllm.inputs.engine import mm_input
-from vllm.model_executor.model_loader import get_model_architecture
 from vllm.multimodal import MULTIMODAL_REGISTRY
 from vllm.multimodal.inputs import (
     MultiModalBatchedField,
@@ -29,7 +32,7 @@ from vllm.multimodal.inputs import (
 from vllm.multimodal.processing import BaseProcessingInfo
 
 from adapters.hf import ChatModel
-from harness.records import ImageRef, Request
+from harness.engines.vllm_plugin import FOR_WORKERS
 
 _IMAGE = "image"
 _LARGE = (1344, 1344)
@@ -44,7 +47,7 @@ def rendered(model: ChatModel, features: Mapping[str, Any]) -> MultiModalInput:
         prompt_token_ids=ids.tolist(),
         mm_kwargs=MultiModalKwargsItems({_IMAGE: [item]}),
         mm_hashes={_IMAGE: [_digest(item)]},
-        mm_placeholders={_IMAGE: [_place(ids == model.config.image_token_id)]},
+        mm_placeholders={_IMAGE: [_place(model.wordless(ids))]},
     )
 
 
@@ -57,6 +60,7 @@ def _item(model: ChatModel, features: Mapping[str, Any]) -> MultiModalKwargsItem
     elements = {
         name: MultiModalFieldElem(features[ours][0], MultiModalBatchedField(keep_on_cpu=name in told.on_cpu))
         for name, ours in told.pictures.items()
+        if ours in features  # FaceInsight may have been made without maps
     } | {
         name: MultiModalFieldElem(features[ours], MultiModalFlatField(slices=[whole], keep_on_cpu=name in told.on_cpu))
         for name, ours in told.parts.items()
@@ -67,11 +71,11 @@ def _item(model: ChatModel, features: Mapping[str, Any]) -> MultiModalKwargsItem
     return MultiModalKwargsItem(elements)
 
 
-def _place(image: torch.Tensor) -> PlaceholderRange:
-    """From the first image token to the last; a mask where text stands between them."""
-    places = image.nonzero().flatten().tolist()
+def _place(wordless: torch.Tensor) -> PlaceholderRange:
+    """From the first place without a word to the last; a mask where words stand between them."""
+    places = wordless.nonzero().flatten().tolist()
     first, last = places[0], places[-1]
-    inside = image[first : last + 1]
+    inside = wordless[first : last + 1]
     return PlaceholderRange(offset=first, length=last + 1 - first, is_embed=None if bool(inside.all()) else inside)
 
 
@@ -88,16 +92,25 @@ def _tensors(data: Any) -> list[torch.Tensor]:
     return [data] if isinstance(data, torch.Tensor) else [tensor for one in data for tensor in _tensors(one)]
 
 
-def bring_own_inputs(model: ChatModel, config: Any) -> None:
-    """Replace the processor of vLLM's network for this model by one that never processes anything.
+class Blank(NamedTuple):
+    """What the stand-in for the processor of a network of vLLM's knows, in every process that has the network."""
 
-    Args:
-        model: the adapter.
-        config: vLLM's ModelConfig, which names the network.
-    """
-    network, _ = get_model_architecture(config)
-    large = model.inputs([model.image(Image.new("RGB", _LARGE))], [_question()])
-    tokens = int((large["input_ids"] == model.config.image_token_id).sum())
+    network: type
+    """A class of vLLM's, or OwnVisionForVllm."""
+    picture: MultiModalInput
+    """To measure the memory with."""
+    tokens: int
+    """Places that a picture takes at most."""
+
+
+def blank(model: ChatModel, network: type) -> Blank:
+    """For an adapter's pictures."""
+    large = model.blank(Image.new("RGB", _LARGE))
+    return Blank(network, rendered(model, large), int(model.wordless(large["input_ids"]).sum()))
+
+
+def bring_own_inputs(known: Blank) -> None:
+    """Replace the processor of a network, in this process, by one that never processes anything."""
 
     class Sizes(BaseProcessingInfo):
         """How many pictures a prompt has, and how many tokens they come to at most."""
@@ -106,7 +119,7 @@ def bring_own_inputs(model: ChatModel, config: Any) -> None:
             return {_IMAGE: 1}
 
         def get_mm_max_tokens_per_item(self, seq_len: int, mm_counts: Mapping[str, int]) -> Mapping[str, int]:
-            return {_IMAGE: tokens}
+            return {_IMAGE: known.tokens}
 
     class Rendered:
         """Stands for vLLM's processor; all it is asked for is a picture to measure the memory with."""
@@ -115,11 +128,26 @@ def bring_own_inputs(model: ChatModel, config: Any) -> None:
             self.info = info
 
         def get_dummy_mm_inputs(self, *args: Any, **kwargs: Any) -> MultiModalInput:
-            return rendered(model, large)
+            return known.picture
 
     register = MULTIMODAL_REGISTRY.register_processor(Rendered, info=Sizes, dummy_inputs=lambda info: None)
-    register(network)
+    register(known.network)
 
 
-def _question() -> Request:
-    return Request(key="", sample_id="", image=ImageRef(path="."), text="?")
+@contextmanager
+def for_workers(known: Blank) -> Iterator[None]:
+    """While this lasts, the processes that vLLM starts bring their own inputs too (vllm_plugin.py)."""
+    with tempfile.NamedTemporaryFile(prefix="face-harness-") as file:  # for this user's eyes only
+        pickle.dump(known, file)
+        file.flush()
+        os.environ[FOR_WORKERS] = file.name
+        try:
+            yield
+        finally:
+            del os.environ[FOR_WORKERS]
+
+
+def bring_inputs_of_parent() -> None:
+    """In a process of vLLM's: do what the one that started it did."""
+    with open(os.environ[FOR_WORKERS], "rb") as file:
+        bring_own_inputs(pickle.load(file))  # noqa: S301 - written by `for_workers` in our own parent

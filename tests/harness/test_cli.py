@@ -140,6 +140,13 @@ def test_score_and_report_run_again_without_torch(finished: Path):
     assert "<html" in (finished / "report" / "index.html").read_text()
 
 
+def test_a_report_of_several_runs_compares_them(finished: Path, tmp_path: Path):
+    assert without_torch("report", finished, finished).stdout == f"report: {finished}/report/comparison.html\n"
+    page = tmp_path / "both.html"
+    assert without_torch("report", finished, finished, "--out", page).stderr == ""
+    assert "2 runs</h1>" in page.read_text()
+
+
 @pytest.mark.parametrize(
     "words",
     [

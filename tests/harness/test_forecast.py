@@ -12,7 +12,8 @@ from harness import forecast as module
 from harness.checkpoints import Whereabouts
 from harness.devices import Device
 from harness.engines import EngineOptions
-from harness.forecast import ALLOWANCE_GB, Forecast, forecast
+from harness.forecast import Forecast, forecast
+from harness.memory import ALLOWANCE_GB
 from harness.overview import show_forecast
 from harness.records import Response
 from harness.speeds import Speed, note_speeds
@@ -22,6 +23,7 @@ from tests.hub import fake_hub
 
 PAPER = EngineOptions(profile="paper", device="cuda")
 H100 = Device(kind="gpu", name="NVIDIA H100 80GB HBM3", memory_gb=79.0)
+CPU = Device(kind="cpu", name="CPU", memory_gb=64.0)
 SMALL = Device(kind="gpu", name="NVIDIA T4", memory_gb=15.0)
 QUESTIONS = [planned([case(number) for number in range(20)]), planned([case(number) for number in range(10)], "maad")]
 LLAVA = "llava-v1.5-7b"
@@ -34,7 +36,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     monkeypatch.setattr(module, "_free", lambda folder: 500.0)
-    monkeypatch.setattr(module, "device_of", lambda name: H100)
 
 
 @pytest.fixture
@@ -42,8 +43,8 @@ def folder(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path / "run")
 
 
-def seen(folder: RunFolder, *names: str, options: EngineOptions = PAPER) -> Forecast:
-    return forecast({name: spec(name) for name in names or (LLAVA,)}, options, folder, QUESTIONS)
+def seen(folder: RunFolder, *names: str, options: EngineOptions = PAPER, device: Device = H100) -> Forecast:
+    return forecast({name: spec(name) for name in names or (LLAVA,)}, options, device, folder, QUESTIONS)
 
 
 def test_nothing_is_written_or_loaded(folder: RunFolder, tmp_path: Path):
@@ -73,12 +74,11 @@ def test_the_checkpoint_is_looked_for(folder: RunFolder, tmp_path: Path):
     assert seen(folder, "echo").models[0].checkpoint.place == "none"
 
 
-def test_memory_is_parameters_by_their_width(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
+def test_memory_is_parameters_by_their_width(folder: RunFolder):
     assert seen(folder).models[0].memory_gb == pytest.approx(7.1 * 2 + ALLOWANCE_GB)
     wide = PAPER.model_copy(update={"dtype": "float32"})
     assert seen(folder, options=wide).models[0].memory_gb == pytest.approx(7.1 * 4 + ALLOWANCE_GB)
-    monkeypatch.setattr(module, "device_of", lambda name: Device(kind="cpu", name="CPU", memory_gb=64.0))
-    assert seen(folder).models[0].memory_gb == pytest.approx(7.1 * 4 + ALLOWANCE_GB)
+    assert seen(folder, device=CPU).models[0].memory_gb == pytest.approx(7.1 * 4 + ALLOWANCE_GB)
 
 
 def test_memory_of_a_folder_is_counted_in_it(folder: RunFolder):
@@ -87,15 +87,14 @@ def test_memory_of_a_folder_is_counted_in_it(folder: RunFolder):
     assert seen(folder, "echo", "hf:owner/model").models[1].memory_gb is None
 
 
-def test_too_little_memory_is_a_warning_with_a_cure(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "device_of", lambda name: SMALL)
-    (said,) = seen(folder, LLAVA, "phi-3.5-vision").warnings
+def test_too_little_memory_is_a_warning_with_a_cure(folder: RunFolder):
+    (said,) = seen(folder, LLAVA, "phi-3.5-vision", device=SMALL).warnings
     assert "15.0 GB of memory of NVIDIA T4" in said
     assert "llava-v1.5-7b (16.2 GB)" in said
     assert "phi" not in said
     assert "--device" in said
     assert "bfloat16" not in said
-    (said,) = seen(folder, options=PAPER.model_copy(update={"dtype": "float32"})).warnings
+    (said,) = seen(folder, options=PAPER.model_copy(update={"dtype": "float32"}), device=SMALL).warnings
     assert "--dtype bfloat16" in said
 
 
@@ -112,8 +111,7 @@ def test_too_little_disk_is_a_warning_with_a_cure(folder: RunFolder, monkeypatch
 def test_what_is_answered_needs_no_download(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
     answer_all(folder)
     monkeypatch.setattr(module, "_free", lambda folder: 1.0)
-    monkeypatch.setattr(module, "device_of", lambda name: SMALL)
-    assert seen(folder).warnings == ()
+    assert seen(folder, device=SMALL).warnings == ()
 
 
 def test_offline_without_the_weights_is_a_warning(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
@@ -128,9 +126,8 @@ def test_names_that_no_checkpoint_can_have(folder: RunFolder):
     assert "no such folder" in said
 
 
-def test_a_missing_gpu_is_a_warning(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "device_of", lambda name: Device(kind="none", name=name))
-    (said,) = seen(folder).warnings
+def test_a_missing_gpu_is_a_warning(folder: RunFolder):
+    (said,) = seen(folder, device=Device(kind="none", name="cuda")).warnings
     assert "'cuda'" in said
     assert "--device auto" in said
 
@@ -147,10 +144,10 @@ def test_requests_planned_answered_and_left(folder: RunFolder):
     rows = [Response(key=case(n).key, sample_id="", finish="failed" if n == 0 else "stop") for n in range(5)]
     folder.append_responses(LLAVA, "maad", rows)
     assert seen(folder).models[0].left == 25
-    assert forecast({LLAVA: spec(LLAVA)}, PAPER, folder, QUESTIONS, retry_failed=True).models[0].left == 26
+    assert forecast({LLAVA: spec(LLAVA)}, PAPER, H100, folder, QUESTIONS, retry_failed=True).models[0].left == 26
 
 
-def test_time_is_measured_or_guessed_or_unknown(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
+def test_time_is_measured_or_guessed_or_unknown(folder: RunFolder):
     found = seen(folder).models[0].time
     assert found.basis == "guess"
     assert found.seconds
@@ -159,11 +156,17 @@ def test_time_is_measured_or_guessed_or_unknown(folder: RunFolder, monkeypatch: 
     measure(H100.name, "attr", 2.0)
     found = seen(folder).models[0].time
     assert (found.basis, found.seconds) == ("measured", pytest.approx(20 / 10 + 10 / 2))
-    monkeypatch.setattr(module, "device_of", lambda name: Device(kind="cpu", name="CPU"))
-    found = seen(folder).models[0].time
+    found = seen(folder, device=CPU).models[0].time
     assert (found.basis, found.seconds) == ("unknown", None)
     answer_all(folder)
-    assert seen(folder).models[0].time.seconds == 0
+    assert seen(folder, device=CPU).models[0].time.seconds == 0
+
+
+def test_many_cards_share_the_work(folder: RunFolder):
+    alone = seen(folder).models[0].time.seconds
+    eight = seen(folder, device=H100.model_copy(update={"cards": 8})).models[0].time.seconds
+    assert alone
+    assert eight == pytest.approx(alone / 8)
 
 
 def measure(device: str, task: str, rate: float) -> None:
@@ -180,9 +183,8 @@ LISTED = ("faceinsight@runs/x/a/folder/with/a/long/name", LLAVA, "llava-onevisio
 
 
 def test_the_table_has_a_row_per_model_and_fits(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "device_of", lambda name: SMALL)
     monkeypatch.setattr(module, "_free", lambda folder: 1.0)
-    lines = shown(seen(folder, *LISTED))
+    lines = shown(seen(folder, *LISTED, device=SMALL))
     assert max(map(len, lines)) < 100
     (row,) = (line for line in lines if line.split()[:1] == [LLAVA])
     assert "to download, 14.1 GB" in row
@@ -192,13 +194,12 @@ def test_the_table_has_a_row_per_model_and_fits(folder: RunFolder, monkeypatch: 
     assert sum(line.startswith("warning: ") for line in lines) == 3
 
 
-def test_the_tiny_profile_says_one_line(folder: RunFolder, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "device_of", lambda name: Device(kind="cpu", name="CPU", memory_gb=8.0))
-    lines = shown(seen(folder, LLAVA, "nvila-8b", options=EngineOptions()))
+def test_the_tiny_profile_says_one_line(folder: RunFolder):
+    lines = shown(seen(folder, LLAVA, "nvila-8b", options=EngineOptions(), device=CPU))
     assert lines == ["2 models, 60 requests planned, 0 answered before, 60 to ask: time not measured yet"]
 
 
 def test_a_model_without_a_list_entry_is_no_obstacle(folder: RunFolder):
     own = ModelSpec(name="own", adapter="adapters.generic:Generic", checkpoint="owner/own")
-    found = forecast({"own": own}, PAPER, folder, QUESTIONS).models[0]
+    found = forecast({"own": own}, PAPER, H100, folder, QUESTIONS).models[0]
     assert (found.memory_gb, found.checkpoint.missing_gb, found.time.basis) == (None, None, "unknown")

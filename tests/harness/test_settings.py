@@ -23,6 +23,10 @@ VALUES: dict[str, tuple[Any, Any, Any]] = {
     "device": ("cuda", "cuda:1", "cpu"),
     "dtype": ("float32", "bfloat16", "float16"),
     "batch_size": (1, 2, 3),
+    "executor": ("ray", "local", "ray"),
+    "ray.address": ("file:1", "environment:1", "flag:1"),
+    "ray.shards": (1, 2, 3),
+    "ray.cards": (1, 2, 4),
     "maps": ("/m/file", "/m/environment", "/m/flag"),
     "endpoint.concurrency": (1, 2, 3),
     "endpoint.timeout": (10.0, 20.0, 30.5),
@@ -167,6 +171,7 @@ def test_the_named_file_is_read_and_the_one_at_hand_is_not(written: Write, monke
         ("[datasets.expw]\nmargn = 0.1", ["datasets.expw.margn = 0.1", "Did you mean 'datasets.expw.margin'?"]),
         ("[datasets.rafdb]\nclasses = 'basic'", ["Did you mean 'datasets.raf-db.classes'?"]),
         ("[datasets.expw]\nmargin = 7", ["harness.toml: datasets.expw.margin = 7", "less than or equal to 1"]),
+        ("executor = 'rays'", ["executor = 'rays'", "it must be 'local' or 'ray'"]),
         ("batch_size = 0", ["batch_size = 0", "greater than or equal to 1"]),
         ("[datasets.raf-db]\nclasses = 'all'", ["'all'", "it must be 'basic' or 'compound'"]),
         ("datasets = 3", ["datasets = 3", "it must be a table"]),
@@ -220,7 +225,8 @@ def test_a_mistake_in_a_flag_is_one_sentence(flags: dict[str, Any], pairs: list[
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "near"), [("profile", "papr", "paper"), ("engine", "hff", "hf"), ("dtype", "fp16", "float16")]
+    ("key", "value", "near"),
+    [("profile", "papr", "paper"), ("engine", "hff", "hf"), ("dtype", "fp16", "float16")],
 )
 def test_a_name_that_does_not_exist(key: str, value: str, near: str, written: Write):
     written(f"{key} = '{value}'")

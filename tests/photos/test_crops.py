@@ -7,8 +7,7 @@ from PIL import Image, ImageOps
 from docs.portraits.photos import boxes
 from harness.errors import ImageError
 from harness.images import digest, read
-from harness.plan import request_key
-from harness.records import Decoding, ImageRef
+from harness.records import Decoding, ImageRef, request_key
 
 
 @pytest.fixture

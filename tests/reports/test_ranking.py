@@ -65,7 +65,8 @@ def test_every_row_of_the_leaderboard_is_as_wide_as_its_head(text):
 def test_a_model_without_a_score_fills_its_row(run):
     scores = {key: score for key, score in run.scores.items() if key != ("llava-v1.5-7b", "maad")}
     shown = board(page.render(load.Run(run.folder, run.manifest, scores)), 0)
-    assert '<td colspan="9">no score yet</td>' in shown
+    row = next(row for row in shown.split("<tr") if "no score yet" in row)
+    assert row.count("<td") == 9  # as many as the other rows have: without it the table cannot be sorted
 
 
 def test_without_evidence_nothing_is_shown_and_nothing_is_said(written):

@@ -32,8 +32,8 @@ def lab(colour, sight):
 @pytest.mark.parametrize("sight", SIGHTS)
 @pytest.mark.parametrize(
     "colours",
-    [style.model_colours(TEN), style.status_colours(), style.variant_colours(VARIANTS)],
-    ids=["models", "statuses", "variants"],
+    [style.model_colours(TEN), style.status_colours(), style.variant_colours(VARIANTS), style.verdict_colours()],
+    ids=["models", "statuses", "variants", "verdicts"],
 )
 def test_colours_can_be_told_apart_without_all_cones(colours, sight):
     seen = {name: lab(colour, sight) for name, colour in colours.items()}
@@ -45,6 +45,19 @@ def test_a_model_keeps_its_colour_in_every_run():
     both = style.model_colours(["qwen2.5-vl-7b", "hf:me/mine"])
     assert style.model_colours(["stranger", "qwen2.5-vl-7b"])["qwen2.5-vl-7b"] == both["qwen2.5-vl-7b"]
     assert len(set(both.values())) == 2
+
+
+def test_no_two_models_share_a_shape_and_strangers_get_others():
+    known = tuple(style._data()["models"])
+    shapes = style.model_markers([*known, "llava-v1.5-7b@mine", "hf:me/other"])
+    assert len(set(shapes.values())) == len(known) + 2
+    assert style.model_markers(known[3:4]) == {known[3]: shapes[known[3]]}
+    assert tuple(style._data()["markers"]) == known
+
+
+def test_spare_colours_are_no_models_colour():
+    both = [*style._data()["models"].values(), *style._data()["spare"]["colours"]]
+    assert len(set(both)) == len(both)
 
 
 def test_every_status_and_metric_has_its_look():

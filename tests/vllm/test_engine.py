@@ -113,6 +113,7 @@ def test_the_engine_says_what_it_is(vllm):
     said = vllm.identity()
     assert said["engine"] == "vllm"
     assert (said["vllm"], said["device"], said["dtype"]) == ("0.32.0", "cpu", "torch.float32")
+    assert said["vision"] == "vllm"
 
 
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path):

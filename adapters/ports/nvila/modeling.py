@@ -99,12 +99,15 @@ class NVILAForConditionalGeneration(PortForConditionalGeneration):
     model_class = NVILAModel
 
 
-register_checkpoint_conversion_mapping(
-    NVILAForConditionalGeneration.__name__,
-    [
+def register_published_names(model_class: str) -> None:
+    """Teach transformers to read and write the published names of the weights of NVILA."""
+    renamings = [
         WeightRenaming(r"^llm\.lm_head\.", r"^lm_head\."),
         WeightRenaming(r"^llm\.model\.", r"^model\.language_model\."),
         WeightRenaming(r"^vision_tower\.vision_model\.", r"^model\.vision_tower\."),
         WeightRenaming(r"^mm_projector\.", r"^model\.mm_projector\."),
-    ],
-)
+    ]
+    register_checkpoint_conversion_mapping(model_class, renamings)
+
+
+register_published_names(NVILAForConditionalGeneration.__name__)

@@ -5,18 +5,22 @@ one in one piece, and what they give is the same; saving writes the one in one p
 Source: NVlabs/VILA, llava/model/llava_arch.py (save_pretrained), llava/model/builder.py, language_model/builder.py.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 from transformers import AutoTokenizer, Qwen2ForCausalLM, SiglipVisionModel
 from transformers.utils.hub import cached_file
 
 from adapters.ports.nvila.configuration import MEDIA_TOKENS, NVILAPartsConfig
 from adapters.ports.nvila.images import NVILAImageProcessor
-from adapters.ports.nvila.modeling import NVILAForConditionalGeneration, NVILAProjector
+from adapters.ports.nvila.modeling import NVILAForConditionalGeneration, NVILAProjector, register_published_names
 from adapters.ports.nvila.processing import NVILAProcessor
 
+FOLDERS = ("llm", "vision_tower", "mm_projector")
+_BY_WORD = ("model.embed_tokens.weight", "lm_head.weight")
 _HUB = ("cache_dir", "force_download", "local_files_only", "revision", "token")
 
 
@@ -45,6 +49,18 @@ class NVILAParts(NVILAForConditionalGeneration):
     """Reads the network of a checkpoint in parts."""
 
     config_class = NVILAPartsConfig
+    folders = FOLDERS
+
+    @staticmethod
+    def as_one(weights: Iterable[tuple[str, Tensor]], config: NVILAPartsConfig) -> Iterator[tuple[str, Tensor]]:
+        """The weights of the folders, each but the first named after its own, as those of a checkpoint in one piece."""
+        for name, tensor in weights:
+            if name.startswith(FOLDERS[1:]):
+                yield name, tensor
+            elif name in _BY_WORD:
+                yield f"{FOLDERS[0]}.{name}", _grown(tensor, config.text_config.vocab_size)
+            else:
+                yield f"{FOLDERS[0]}.{name}", tensor
 
     @classmethod
     def from_pretrained(
@@ -94,4 +110,12 @@ def _grow(language: Any, rows: int) -> None:
     before = language.config.vocab_size
     language.resize_token_embeddings(rows, mean_resizing=False)
     for layer in (language.get_input_embeddings(), language.get_output_embeddings()):
-        layer.weight.data[before:] = layer.weight.data[:before].float().mean(0)
+        layer.weight.data.copy_(_grown(layer.weight.data[:before], rows))
+
+
+def _grown(weight: Tensor, rows: int) -> Tensor:
+    mean = weight.float().mean(0).to(weight.dtype)
+    return torch.cat([weight, mean.expand(rows - len(weight), -1)])
+
+
+register_published_names(NVILAParts.__name__)

@@ -290,3 +290,9 @@ def test_a_saved_processor_is_a_published_one_in_a_tokenizer_json(tmp_path):
     one, other = published(**prompts), saved(**prompts)
     assert one.keys() == other.keys() == {"input_ids", "attention_mask", "pixel_values"}
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_vllm_is_told_of_no_place_beyond_the_trained_ones():
+    from adapters.monkey import MonkeyChat
+
+    assert MonkeyChat.vllm_config(MonkeyConfig()).get_text_config().max_position_embeddings == 2048

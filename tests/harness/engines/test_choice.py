@@ -12,7 +12,7 @@ from harness.engines.vllm import together
 from harness.errors import AdapterError, ConfigError
 from harness.records import ImageRef, Request
 
-CARRIED, OTHER = spec("llava-v1.5-7b"), spec("monkey-chat")
+CARRIED, OTHER = spec("llava-v1.5-7b"), spec("hf:some/model")
 VLLM = EngineOptions(engine="vllm")
 
 
@@ -53,9 +53,23 @@ def test_vllm_that_is_not_installed_is_a_choice_with_a_cure(machine):
 
 def test_a_model_that_vllm_does_not_carry_is_refused_and_the_others_go_on(machine):
     machine(installed=True, gpu=False)
-    with pytest.raises(AdapterError, match="'monkey-chat'"):
+    with pytest.raises(AdapterError, match="'hf:some/model'"):
         choose(OTHER, VLLM)
     assert choose(CARRIED, VLLM) == "vllm"
+
+
+def test_faceinsight_decides_in_transformers_and_writes_in_vllm(machine, tmp_path):
+    machine(installed=True, gpu=True)
+    found = spec(f"faceinsight@{tmp_path}")
+    assert choose(found, EngineOptions(profile="paper")) == "hf"
+    with pytest.raises(AdapterError, match="answers=text"):
+        choose(found, VLLM)
+    writing = found.chosen("tiny", {"answers": "text"})
+    assert choose(writing, VLLM) == choose(writing, EngineOptions()) == "vllm"
+    (tmp_path / "adapters.safetensors").touch()
+    assert choose(writing, EngineOptions()) == "hf"
+    with pytest.raises(AdapterError, match="--whole"):
+        choose(writing, VLLM)
 
 
 def test_who_says_that_vllm_carries_a_model_says_how():

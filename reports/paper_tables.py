@@ -1,0 +1,254 @@
+"""Tables 1-5 of the paper from a run, as plain data: each measured number beside the published one of its setting.
+
+How they are written is the business of paper_writers.py and of the templates.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+
+from harness.records import Estimate, Score
+from reports import style
+from reports.load import Run
+from reports.published import Group, PaperTable, Place, Setting, paper
+
+DIGITS = 2
+"""Of a percentage, as in the paper."""
+FULL = "full test set"
+IN_WORDS: dict[Setting, str] = {
+    "fine-tuned": "fine-tuned or another checkpoint",
+    "trained": "trained for these tasks",
+    "training-free": "training-free",
+}
+_PROFILES = {
+    "tiny": "Miniatures on drawn toy faces stand where the paper has its models and photographs, and each was trained "
+    "on such faces, whatever its setting is called: no difference below says anything about the paper.",
+}
+_UNKNOWN = "Nothing says which models and faces these are."
+NOTE = (
+    "Percent. Bold: the highest of its column among the models of a dataset or attribute that are compared, measured "
+    "and published each for itself; a training-free model is compared with training-free ones only. In brackets the "
+    "95 % bootstrap interval over images. Difference: measured less published, in points."
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number in percent: what was measured, and what the paper prints of the same model in the same setting."""
+
+    place: Place
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    scored: int | None = None
+    best: bool = False
+    published: float | None = None
+    best_published: bool = False
+
+    @property
+    def difference(self) -> float | None:
+        """Measured less published, in points; None where one of them is missing."""
+        return None if self.value is None or self.published is None else self.value - self.published
+
+    @property
+    def measured_text(self) -> str:
+        """The measured number as printed."""
+        return digits(self.value)
+
+    @property
+    def published_text(self) -> str:
+        """The published number as printed."""
+        return digits(self.published)
+
+    @property
+    def difference_text(self) -> str:
+        """The difference with its sign."""
+        return signed(self.difference)
+
+    @property
+    def interval(self) -> str:
+        """Such as "81.20, 92.60"; empty where there is none."""
+        return "" if self.low is None or self.high is None else f"{digits(self.low)}, {digits(self.high)}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one group of a table."""
+
+    group: str
+    setting: Setting
+    model: str
+    """As the run calls it; empty where the paper alone has numbers."""
+    printed: str
+    """As the paper's table calls it; empty where the table has no such row."""
+    cells: tuple[Cell, ...]
+    measured_on: str
+    """The mark that no measured number may be quoted without."""
+
+    @property
+    def name(self) -> str:
+        """The model's name here, or else in the paper."""
+        return self.model or self.printed
+
+    @property
+    def setting_text(self) -> str:
+        """The setting in words."""
+        return IN_WORDS[self.setting]
+
+    @property
+    def scored(self) -> str:
+        """How many samples its numbers hold for, such as "24" or "24 / 20"."""
+        return " / ".join(dict.fromkeys(f"{cell.scored:,}" for cell in self.cells if cell.scored is not None))
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the paper, drawn from a run."""
+
+    paper: PaperTable
+    mark: str
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """Such as "Table 1"."""
+        return f"Table {self.paper.number}"
+
+    @property
+    def any(self) -> bool:
+        """Whether the run has measured anything of it."""
+        return any(cell.value is not None for row in self.rows for cell in row.cells)
+
+    def groups(self) -> dict[str, list[Row]]:
+        """Group -> its rows, in the order of the paper."""
+        found: dict[str, list[Row]] = {group.name: [] for group in self.paper.groups}
+        for row in self.rows:
+            found[row.group].append(row)
+        return found
+
+
+def marks(run: Run) -> dict[str, str]:
+    """What sets the numbers of a run apart from the paper's, in capitals -> what follows from it, in a sentence.
+
+    There is nothing of the kind for texts read from full test sets under the profile `paper`.
+    """
+    about, found = run.manifest, dict[str, str]()
+    if profile := profile_mark(about.profile):
+        found[profile] = _PROFILES.get(about.profile, _UNKNOWN)
+    if about.limit:
+        found[f"SUBSET of {about.limit:,}"] = (
+            "At most so many samples a question stand for the paper's whole test sets."
+        )
+    if about.protocol.get("answers") == "choice":
+        found["ANSWERS BY CHOICE"] = "Models chose between options, where the paper reads their free text."
+    return found
+
+
+def mark(run: Run) -> str:
+    """The marks on one line; empty where there are none."""
+    return " · ".join(marks(run))
+
+
+def profile_mark(profile: str) -> str:
+    """The mark that a profile makes."""
+    return {"paper": "", "tiny": "TINY PROFILE"}.get(profile, "PROFILE NOT RECORDED")
+
+
+def tables(run: Run) -> list[Table]:
+    """Tables 1-5."""
+    return [table(run, found) for found in paper().tables]
+
+
+def table(run: Run, printed: PaperTable) -> Table:
+    """One table: in each group the paper's rows in its order, then what else was trained, then what was not."""
+    rows = [row for group in printed.groups for row in _rows(run, printed, group)]
+    return Table(printed, mark(run), tuple(rows))
+
+
+def digits(value: float | None) -> str:
+    """A percentage as printed; a dash where there is none."""
+    return style.percent(None if value is None else value / 100, DIGITS)
+
+
+def signed(value: float | None) -> str:
+    """A difference in points with its sign; no sign where it prints as zero."""
+    text = digits(value)
+    return f"+{text}" if value is not None and round(value, DIGITS) > 0 else text.replace("-", "−")
+
+
+def _rows(run: Run, table: PaperTable, group: Group) -> list[Row]:
+    ours = {name: [model for model in run.models if paper().printed(model) == name] for name in group.values}
+    rows = [_row(run, group, model, name) for name, models in ours.items() for model in models or [""]]
+    beside = {model for models in ours.values() for model in models}
+    others = [
+        _row(run, group, model) for model in run.models if model not in beside and _belongs(run, table, group, model)
+    ]
+    trained, free = _split([*rows, *others], lambda row: row.setting != "training-free")
+    return [*_marked(trained), *_marked(free)]
+
+
+def _belongs(run: Run, table: PaperTable, group: Group, model: str) -> bool:
+    """Whether a model without a row in the table is shown.
+
+    A training-free one is where it was asked, a trained one where it has answered: specialists know few questions.
+    """
+    setting = paper().setting(model)
+    if table.trained_only and setting != "trained":
+        return False
+    if setting == "training-free":
+        asked = {question.name for question in run.manifest.questions}
+        return any(place.question in asked for place in group.cells)
+    return any((model, place.question) in run.scores for place in group.cells)
+
+
+def _row(run: Run, group: Group, model: str, printed: str = "") -> Row:
+    published: Sequence[float | None] = group.values.get(printed, (None,) * len(group.cells))
+    cells = [
+        replace(_measured(place, run.scores.get((model, place.question))), published=value)
+        for place, value in zip(group.cells, published, strict=True)
+    ]
+    setting = paper().setting(model) if model else paper().models[printed].setting
+    measured = any(cell.value is not None for cell in cells)
+    return Row(group.name, setting, model, printed, tuple(cells), (mark(run) or FULL) if measured else style.MISSING)
+
+
+def _measured(place: Place, score: Score | None) -> Cell:
+    estimate = score.metrics.get(place.metric) if score else None
+    if score is None or estimate is None or not isfinite(estimate.value):
+        return Cell(place)
+    return Cell(place, 100 * estimate.value, *_ends(estimate), scored=score.scored)
+
+
+def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
+    known = isfinite(estimate.low) and isfinite(estimate.high)
+    return (100 * estimate.low, 100 * estimate.high) if known else (None, None)
+
+
+def _split(rows: Iterable[Row], holds: Callable[[Row], bool]) -> tuple[list[Row], list[Row]]:
+    found = list(rows)
+    return [row for row in found if holds(row)], [row for row in found if not holds(row)]
+
+
+def _marked(rows: Sequence[Row]) -> list[Row]:
+    """The rows with the best of each column marked."""
+    if not rows:
+        return []
+    columns = list(zip(*(row.cells for row in rows), strict=True))
+    measured = [_highest(cell.value for cell in column) for column in columns]
+    published = [_highest(cell.published for cell in column) for column in columns]
+    return [
+        replace(
+            row,
+            cells=tuple(
+                replace(cell, best=cell.measured_text == here, best_published=cell.published_text == there)
+                for cell, here, there in zip(row.cells, measured, published, strict=True)
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _highest(values: Iterable[float | None]) -> str | None:
+    """The highest as printed: what prints the same shares the first place, and one alone is the best of nothing."""
+    found = [value for value in values if value is not None]
+    return digits(max(found)) if len(found) > 1 else None
