@@ -100,6 +100,10 @@ class Case(Record):
     error: str | None = None
     """Why the image cannot be read; then no model is asked."""
 
+    def sample(self) -> Sample:
+        """What it was made from."""
+        return Sample(id=self.sample_id, image=self.image, gold=self.gold, group=self.group)
+
 
 Answers = Literal["text", "choice"]
 """What is asked of a model: free text, or which of the options it holds to be true (tasks/asks.py)."""
@@ -190,6 +194,30 @@ class Estimate(Record, use_attribute_docstrings=True):
     """Its upper end."""
 
 
+class Bin(Record, use_attribute_docstrings=True):
+    """Decisions of about the same evidence."""
+
+    count: int
+    """How many there are."""
+    evidence: float
+    """Their mean evidence, in [0, 1]."""
+    rate: float
+    """How many of them hold, in [0, 1]."""
+
+
+class Calibration(Record, use_attribute_docstrings=True):
+    """Whether evidence can be read as a probability; see tasks/calibration.py."""
+
+    decisions: int
+    """One for each sample, or for each annotated attribute of one."""
+    expected_error: float
+    """ECE: the mean distance of evidence and rate over the bins, weighted by their decisions."""
+    brier: float
+    """The mean squared distance of a decision's evidence and outcome."""
+    bins: tuple[Bin, ...]
+    """The reliability curve: the bins that hold anything, by rising evidence."""
+
+
 METRICS = ("accuracy", "precision", "recall", "f1")
 
 
@@ -233,3 +261,5 @@ class Score(Record, use_attribute_docstrings=True):
     """Label -> average precision, for labels with a positive and a negative among their ranked samples."""
     base_rates: dict[str, float] = Field(default_factory=dict)
     """Label -> fraction of positives among its ranked samples, for the same labels."""
+    calibration: Calibration | None = None
+    """Of the likeliest label's evidence, or of each annotated attribute's; None where no response carries any."""

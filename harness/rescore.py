@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
 
-from harness.records import Case, Prediction, Response, Sample, Score
+from harness.records import Case, Prediction, Response, Score
 from harness.score import predict, score
 from harness.store import RunFolder
 from tasks.labels import label_space
@@ -59,7 +59,7 @@ def _score_one(path: Path, model: str, asked: Question) -> Score | None:
         return None
     kept: list[Prediction] = []
     folder.write_predictions(model, asked.name, _predictions(cases, responses, asked, kept))
-    return score(asked, model, _samples(cases), kept)
+    return score(asked, model, [case.sample() for case in cases], kept)
 
 
 def _predictions(
@@ -83,7 +83,3 @@ def _predict(case: Case, response: Response, asked: Question) -> Prediction:
     own = case.sample_id == response.sample_id
     mine = response if own else response.model_copy(update={"sample_id": case.sample_id})
     return predict(mine, label_space(asked.space))
-
-
-def _samples(cases: Sequence[Case]) -> list[Sample]:
-    return [Sample(id=case.sample_id, image=case.image, gold=case.gold, group=case.group) for case in cases]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from harness.errors import DataError, StoreError
 from harness.records import STATUSES, Evidence, Parsed, Prediction, Response, Sample, Score, Status
-from tasks import metrics, ranking
+from tasks import calibration, metrics, ranking
 from tasks.labels import LabelSpace, label_space
 from tasks.metrics import Answers, Attributes, Bools, Floats, Labels
 from tasks.parse import parse
@@ -55,7 +55,7 @@ def score(question: Question, model: str, samples: Sequence[Sample], predictions
     space = label_space(question.space)
     pairs = _pair(question, model, samples, predictions)
     scored = [pair for pair in pairs if pair[1].status != "failed"]
-    answers, answered = in_arrays(space, scored)
+    answers = read_off(space, scored)
     return Score(
         model=model,
         question=question.name,
@@ -63,23 +63,13 @@ def score(question: Question, model: str, samples: Sequence[Sample], predictions
         scored=len(scored),
         counts=_counts(predictions),
         metrics=metrics.bootstrap(answers),
-        answered=metrics.metrics(metrics.subset(answers, answered)),
+        answered=metrics.metrics(metrics.subset(answers, metrics.answered(answers))),
         baseline=metrics.baseline(answers),
         baseline_name=_baseline_name(space, answers),
         option_mass=_mean_of(prediction.option_mass for _, prediction in scored),
         **_attribute_rates(space, answers, scored),
         **_ranking(space, f"{model} on {question.name}", answers, scored),
     )
-
-
-def in_arrays(space: LabelSpace, scored: Sequence[Pair]) -> tuple[Answers, Bools]:
-    """Samples and what was said of them, none of it failed, as arrays; and which of them are answered.
-
-    Raises:
-        DataError: a gold label is not in the label space.
-    """
-    answered = np.array([is_answered(prediction, space) for _, prediction in scored], dtype=bool)
-    return _answers(space, scored, answered), answered
 
 
 def is_answered(prediction: Prediction, space: LabelSpace) -> bool:
@@ -107,7 +97,13 @@ def _pair(question: Question, model: str, samples: Sequence[Sample], predictions
     return [(sample, found[sample.id]) for sample in samples]
 
 
-def _answers(space: LabelSpace, scored: Sequence[Pair], answered: Bools) -> Answers:
+def read_off(space: LabelSpace, scored: Sequence[Pair]) -> Answers:
+    """What is true of samples and what was said of them, none of which failed.
+
+    Raises:
+        DataError: a gold label is not in the label space.
+    """
+    answered = np.array([is_answered(prediction, space) for _, prediction in scored], dtype=bool)
     position = {label: index for index, label in enumerate(space.labels)}
     if space.kind == "attributes":
         return _attributes(space, position, scored, answered)
@@ -182,6 +178,7 @@ def _ranking(space: LabelSpace, where: str, answers: Answers, scored: Sequence[P
         "mean_base_rate": float(np.mean(list(rates.values()))) if rates else None,
         "average_precision": _by_label(space, ranking.average_precisions(ranked)),
         "base_rates": rates,
+        "calibration": calibration.of(ranked, one_label=isinstance(answers, Labels)),
     }
 
 

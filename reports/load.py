@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError
 
@@ -78,6 +78,8 @@ class Run:
     """(model, question) -> score."""
     notices: list[str] = field(default_factory=list)
     """Sentences about what is absent or broken, collected while reading."""
+    _latest: tuple[str, dict[str, dict[str, Prediction]]] = field(default=("", {}), repr=False)
+    """The question whose predictions were asked for last, and model -> those."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -111,8 +113,16 @@ class Run:
         return list(self._rows(rows_file("samples", question), Case))
 
     def predictions(self, model: str, question: str) -> dict[str, Prediction]:
-        """Key -> prediction; none where the answers are not parsed yet."""
-        return {row.key: row for row in self._rows(rows_file("predictions", model, question), Prediction)}
+        """Key -> prediction; none where the answers are not parsed yet.
+
+        Those of one question at a time are kept: gallery and statistics both need them, and reading them takes longest.
+        """
+        if self._latest[0] != question:
+            self._latest = question, {}
+        kept = self._latest[1]
+        if model not in kept:
+            kept[model] = {row.key: row for row in self._rows(rows_file("predictions", model, question), Prediction)}
+        return kept[model]
 
     def responses(self, model: str, question: str, keep: Collection[str]) -> "Answers":
         """What a model answered: the texts of the keys in `keep`, the failures, and how many keys there are."""
@@ -140,6 +150,15 @@ class Run:
             self.notices.append(sentence)
 
 
+class Cost(NamedTuple):
+    """What one answer took."""
+
+    seconds: float
+    """Wall time of its batch, shared out."""
+    prompt_tokens: int | None
+    new_tokens: int | None
+
+
 @dataclass
 class Answers:
     """The answers of one model to one question; the last answer to a key counts."""
@@ -149,6 +168,8 @@ class Answers:
     failed: dict[str, Response] = field(default_factory=dict)
     image_tokens: dict[str, int] = field(default_factory=dict)
     """Of the keys whose answer says how many there were."""
+    costs: dict[str, Cost] = field(default_factory=dict)
+    """Of the keys whose answer did not fail and says how long it took."""
 
     def add(self, row: Response, keep: Collection[str]) -> None:
         """Take one more row into account."""
@@ -157,8 +178,11 @@ class Answers:
         self.image_tokens.pop(row.key, None)
         if row.image_tokens is not None:
             self.image_tokens[row.key] = row.image_tokens
+        self.costs.pop(row.key, None)
         if row.finish == "failed":
             self.failed[row.key] = row
+        elif row.seconds is not None:
+            self.costs[row.key] = Cost(row.seconds, row.prompt_tokens, row.new_tokens)
         if row.key in keep:
             self.kept[row.key] = row
 

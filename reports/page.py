@@ -10,7 +10,20 @@ from markupsafe import Markup
 from harness.records import METRICS
 from harness.store import PAGE
 from prompts import PAPER
-from reports import assets, figures, gallery, paper, problems, ranking, seen, sensitivity_rows, style, tables
+from reports import (
+    assets,
+    cost,
+    figures,
+    gallery,
+    paper,
+    problems,
+    ranking,
+    seen,
+    sensitivity_rows,
+    statistics,
+    style,
+    tables,
+)
 from reports.browse import Browser
 from reports.load import Question, Run, read
 
@@ -38,6 +51,7 @@ class Section:
     labels: ranking.LabelTable | None
     asked: gallery.Asked
     prompt: Mapping[str, str]
+    statistics: statistics.Statistics
 
 
 def write(run_folder: Path, out: Path | None = None) -> Path:
@@ -100,9 +114,12 @@ def _summary(run: Run, sections: Iterable[Section]) -> dict[str, Any]:
     """What is said of the run as a whole; after the sections, for reading them collects the notices."""
     counted = tables.counts(run)
     asked = [section.asked for section in sections]
+    costs = cost.table(run, asked)
     return {
         "problems": problems.find(run, asked),
         "seen": seen.table(run, asked),
+        "costs": costs,
+        "cost_chart": chart(cost.bars(costs), "cost", cost.in_words(costs)) if costs else "",
         "overview": tables.overview(run),
         "counted": {model: (sum(statuses.values()), tables.shares(statuses)) for model, statuses in counted.items()},
         "status_chart": chart(figures.status_bars(counted), "statuses", figures.statuses_in_words(counted)),
@@ -126,6 +143,7 @@ def _section(run: Run, question: Question, anchor: str, browser: Browser) -> Sec
         labels=ranking.label_table(run, question),
         asked=asked,
         prompt=_prompt(run, question),
+        statistics=statistics.read(run, question, anchor, chart),
     )
 
 

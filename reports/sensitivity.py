@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.records import METRICS, Case, Estimate, Sample
-from harness.score import in_arrays
+from harness.records import METRICS, Estimate
+from harness.score import read_off
 from reports.load import Question, Run
 from tasks import metrics
 from tasks.labels import label_space
@@ -89,15 +89,12 @@ def measure(run: Run, model: str, variants: Sequence[Question]) -> Sensitivity |
 def _said(run: Run, model: str, asked: Question) -> Said:
     predictions = run.predictions(model, asked.name)
     pairs = [
-        (_sample(case), said)
+        (case.sample(), said)
         for case in run.cases(asked.name)
         if (said := predictions.get(case.key)) is not None and said.status != "failed"
     ]
-    return Said([sample.id for sample, _ in pairs], *in_arrays(label_space(asked.space), pairs))
-
-
-def _sample(case: Case) -> Sample:
-    return Sample(id=case.sample_id, image=case.image, gold=case.gold)
+    answers = read_off(label_space(asked.space), pairs)
+    return Said([sample.id for sample, _ in pairs], answers, metrics.answered(answers))
 
 
 def _compare(model: str, found: Mapping[str, Said]) -> Sensitivity:

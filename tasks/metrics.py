@@ -88,6 +88,26 @@ def subset(answers: Answers, chosen: Bools | Ints) -> Answers:
     return Attributes(*(column[chosen] for column in answers))
 
 
+def answered(answers: Answers) -> Bools:
+    """(n,) whether the sample has an answer."""
+    return answers.predicted >= 0 if isinstance(answers, Labels) else answers.answered
+
+
+def cells(answers: Answers) -> tuple[Ints, Ints]:
+    """How many cells of each sample are right, and how many are scored: (n,) both. One label is one cell."""
+    if isinstance(answers, Labels):
+        return (answers.gold == answers.predicted).astype(np.int64), np.ones_like(answers.gold)
+    agreed = (answers.truth == answers.predicted) & answers.mask & answers.answered[:, None]
+    return agreed.sum(axis=1), answers.mask.sum(axis=1)
+
+
+def confusion(answers: Labels) -> Ints:
+    """(C, C + 1) how many samples of a class (row) are said to be of another (column); last column: no answer."""
+    said = np.where(answers.predicted < 0, answers.classes, answers.predicted)
+    shape = answers.classes, answers.classes + 1
+    return np.bincount(answers.gold * shape[1] + said, minlength=shape[0] * shape[1]).reshape(shape)
+
+
 def majority(gold: Ints, classes: int) -> int:
     """The class that most samples have; the first of them in a tie."""
     return int(np.bincount(gold, minlength=classes).argmax())
@@ -120,16 +140,14 @@ def _statistic(answers: Answers) -> Callable[[Floats], Floats]:
 
 def _attribute_statistic(answers: Attributes) -> Callable[[Floats], Floats]:
     """Counts (B, n) -> the four metrics (4, B)."""
-    answered = answers.answered[:, None]
     gold = answers.truth & answers.mask
-    said = answers.predicted & answers.mask & answered
+    said = answers.predicted & answers.mask & answers.answered[:, None]
     hits, positives, claims = (chosen.sum(axis=1) for chosen in (gold & said, gold, said))
-    cells = answers.mask.sum(axis=1)
-    right = ((gold == said) & answers.mask & answered).sum(axis=1)
-    counted = (cells > 0) & ((positives + claims > 0) | ~answers.answered)
+    right, scored = cells(answers)
+    counted = (scored > 0) & ((positives + claims > 0) | ~answers.answered)
     scores = _scores(hits, positives, claims)
     above = np.stack([right, *(score * counted for score in scores)], axis=1).astype(np.float64)
-    below = np.stack([cells, counted, counted, counted], axis=1).astype(np.float64)
+    below = np.stack([scored, counted, counted, counted], axis=1).astype(np.float64)
     return lambda counts: ratio(counts @ above, counts @ below, empty=np.nan).T
 
 

@@ -280,3 +280,17 @@ def test_the_mass_of_the_options_is_the_mean_over_what_did_not_fail():
 def test_a_mass_out_of_bounds_is_no_response(mass):
     with pytest.raises(ValidationError, match="option_mass"):
         Response(key="k", sample_id="7", text="Male", finish="stop", option_mass=mass)
+
+
+def test_evidence_is_looked_at_for_calibration_and_nothing_stands_in_for_it():
+    """Two of three samples have evidence; the likeliest label decides, whatever the text says."""
+    samples = [sample(number, gold) for number, gold in enumerate(("Male", "Male", "Female"))]
+    predictions = [
+        said(0, "Female", label_scores={"Male": 0.75, "Female": 0.25}),
+        said(1, "Male", label_scores={"Male": 0.25, "Female": 0.75}),
+        said(2, "Female"),
+    ]
+    found = score(GENDER, "echo", samples, predictions).calibration
+    assert (found.decisions, [(one.count, one.evidence, one.rate) for one in found.bins]) == (2, [(2, 0.75, 0.5)])
+    assert (found.expected_error, found.brier) == (0.25, pytest.approx((0.25**2 + 0.75**2) / 2))
+    assert score(GENDER, "echo", samples[2:], predictions[2:]).calibration is None

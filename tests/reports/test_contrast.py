@@ -18,6 +18,7 @@ BEHIND = {
     "grey-bg": ("ink", "soft", "grey", "bad"),
     "right-bg": ("right",),
     "wrong-bg": ("wrong",),
+    "heat": ("ink",),
 }
 TEXT, SHAPE = 4.5, 3.0
 """The least contrast that AA asks of small text, and of what is no text, such as the frame of a field."""

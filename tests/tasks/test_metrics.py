@@ -5,15 +5,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sklearn.metrics import accuracy_score, precision_recall_fscore_support
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from harness.records import METRICS
 from tasks.metrics import (
     Attributes,
     Labels,
     _label_statistic,
+    answered,
     baseline,
     bootstrap,
+    cells,
+    confusion,
     contradiction_rate,
     majority,
     metrics,
@@ -23,15 +26,15 @@ from tasks.metrics import (
 CLASSES = 5
 
 
-def cells(rows, columns=6):
+def grid(rows, columns=6):
     return arrays.arrays(bool, (rows, columns))
 
 
 @st.composite
 def attribute_answers(draw, masked=True):
     rows = draw(st.integers(1, 12))
-    truth, predicted = draw(cells(rows)), draw(cells(rows))
-    mask = draw(cells(rows)) if masked else np.ones_like(truth)
+    truth, predicted = draw(grid(rows)), draw(grid(rows))
+    mask = draw(grid(rows)) if masked else np.ones_like(truth)
     return Attributes(truth, mask, predicted, draw(arrays.arrays(bool, rows)))
 
 
@@ -202,3 +205,21 @@ def test_contradictions_of_the_gold():
     assert contradiction_rate(truth, [(0, 1)]) == 0.25
     assert contradiction_rate(truth, [(0, 1), (1, 2)]) == 0.5
     assert contradiction_rate(truth, []) == 0
+
+
+@given(label_answers())
+def test_the_confusion_matrix_is_that_of_scikit_learn(answers):
+    found = confusion(answers)
+    said = np.where(answers.predicted < 0, CLASSES, answers.predicted)
+    oracle = confusion_matrix(answers.gold, said, labels=range(CLASSES + 1))
+    assert found.tolist() == oracle[:CLASSES].tolist()
+    assert np.trace(found) / found.sum() == pytest.approx(metrics(answers)["accuracy"])
+
+
+@given(st.one_of(label_answers(), attribute_answers()))
+def test_accuracy_is_right_cells_by_scored_cells(answers):
+    right, scored = cells(answers)
+    assert ((right >= 0) & (right <= scored)).all()
+    assert (right[~answered(answers)] == 0).all()
+    if scored.any():
+        assert right.sum() / scored.sum() == pytest.approx(metrics(answers)["accuracy"])
