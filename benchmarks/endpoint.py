@@ -73,7 +73,12 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
     for count in options.concurrency:
         rates = tuple(options.requests / one for one in took[str(count)])
         note = f"ideal {count / PAUSE:.0f}"
-        yield Row(what=f"{count} under way, {options.side} x {options.side} pixels", values=rates, unit="requests/s", note=note)
+        yield Row(
+            what=f"{count} under way, {options.side} x {options.side} pixels",
+            values=rates,
+            unit="requests/s",
+            note=note,
+        )
 
 
 def add(parser: argparse.ArgumentParser) -> None:
