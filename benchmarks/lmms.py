@@ -8,8 +8,8 @@ The environment is made by: python -m venv ENVIRONMENT; ENVIRONMENT/bin/pip inst
 All are whole processes, from the shell to the end of the report. At equal settings batch, pixels and dtype are equal
 too: Qwen2.5-VL in bfloat16, since lmms-eval's adapter takes no other, at batch 8 and 112 x 112 pixels, a size that its
 two resizings and our one agree about; LLaVA in float32 at batch 1, since lmms-eval's adapter takes no other. At
-defaults nobody is told anything but "on the CPU". The harness also reads every picture for its key, stores each batch, parses,
-scores and writes its report with figures; lmms-eval is not asked to keep its samples.
+defaults nobody is told anything but "on the CPU". The harness also reads every picture for its key, stores each batch,
+parses, scores and writes its report with figures; lmms-eval is not asked to keep its samples.
 """
 
 import argparse

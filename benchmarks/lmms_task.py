@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 _STARTED, _SECONDS = "FACES_STARTED", "FACES_SECONDS"
-"""lmms-eval loads this file once for each function, so the clock hangs where all of them find it: in the environment."""
+"""lmms-eval loads this file once for each function; in the environment all of them find the clock."""
 
 
 def doc_to_visual(doc: dict[str, str]) -> list[Image.Image]:
