@@ -18,7 +18,7 @@ from pathlib import Path
 
 from adapters.registry import spec
 from benchmarks import material, parts
-from benchmarks.rounds import interleaved, seconds
+from benchmarks.rounds import interleaved, spent
 from benchmarks.table import Row
 from harness.engines import EndpointOptions, EngineOptions, open_engine
 from harness.records import Decoding, Request
@@ -66,12 +66,12 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         folder = Path(path)
         requests = material.requests(folder, options.requests, options.side)
         arms = {
-            count: partial(seconds, asking(url, requests, count, folder / f"{count}.json"))
+            count: partial(spent, asking(url, requests, count, folder / f"{count}.json"))
             for count in options.concurrency
         }
         took = interleaved({str(count): arm for count, arm in arms.items()}, options.rounds)
     for count in options.concurrency:
-        rates = tuple(options.requests / one for one in took[str(count)])
+        rates = tuple(options.requests / one.seconds for one in took[str(count)])
         note = f"ideal {count / PAUSE:.0f}"
         yield Row(
             what=f"{count} under way, {options.side} x {options.side} pixels",

@@ -16,6 +16,14 @@ _TAIL = 2000
 """Characters of a failed command's words that are worth reading."""
 
 
+class Span(NamedTuple):
+    """How long something took."""
+
+    seconds: float
+    cpu: float
+    """Seconds of work on all cores: on a machine that others use this hardly moves, where wall time does."""
+
+
 class Cost(NamedTuple):
     """What one process took."""
 
@@ -37,16 +45,22 @@ def interleaved(arms: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, l
     return found
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    started = time.perf_counter()
+def spent(run: Callable[[], object]) -> Span:
+    """What one call took of this process."""
+    started, worked = time.perf_counter(), time.process_time()
     run()
-    return time.perf_counter() - started
+    return Span(time.perf_counter() - started, time.process_time() - worked)
 
 
 def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
     """One ratio a round: both arms of a round had the same machine."""
     return [one / other for one, other in zip(above, below, strict=True)]
+
+
+def shares(ours: Sequence[Span], theirs: Sequence[Span]) -> tuple[list[float], list[float]]:
+    """Our speed as a share of theirs, and our work as a multiple of theirs, one of each a round."""
+    speed = ratios([one.seconds for one in theirs], [one.seconds for one in ours])
+    return speed, ratios([one.cpu for one in ours], [one.cpu for one in theirs])
 
 
 def differences(above: Sequence[float], below: Sequence[float]) -> list[float]:

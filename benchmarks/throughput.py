@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import torch
@@ -21,8 +22,8 @@ from PIL import Image
 from adapters.hf import ChatModel
 from adapters.registry import spec
 from benchmarks import material, parts
-from benchmarks.rounds import interleaved, ratios, seconds
-from benchmarks.table import Row, at_least
+from benchmarks.rounds import Span, interleaved, shares, spent
+from benchmarks.table import Row, at_least, figure
 from harness.engines import EngineOptions, open_engine
 from harness.engines.hf import HFEngine
 from harness.records import Decoding, Request
@@ -78,17 +79,18 @@ def arms(name: str, options: argparse.Namespace, folder: Path) -> dict[str, Call
 def compare(name: str, options: argparse.Namespace) -> Iterator[Row]:
     """The rows of one model."""
     with tempfile.TemporaryDirectory() as folder:
-        runs = {label: partial(seconds, run) for label, run in arms(name, options, Path(folder)).items()}
+        runs = {label: partial(spent, run) for label, run in arms(name, options, Path(folder)).items()}
         took = interleaved(runs, options.rounds)
-    rate = tuple(options.requests / one for one in took["engine"])
+    rate = tuple(options.requests / one.seconds for one in took["engine"])
     yield Row(what=f"{name}: HF engine", values=rate, unit="requests/s")
-    yield _row(f"{name}: of a bare loop", took, "loop").model_copy(update={"goal": GOAL})
-    yield _row(f"{name}: of a loop that finds its images prepared", took, "loop, images prepared")
+    yield _share(f"{name}: of a bare loop", took, "loop").model_copy(update={"goal": GOAL})
+    yield _share(f"{name}: of a loop that finds its images prepared", took, "loop, images prepared")
 
 
-def _row(what: str, took: dict[str, list[float]], other: str) -> Row:
+def _share(what: str, took: dict[str, list[Span]], other: str) -> Row:
     """The engine's requests a second as a share of the other's."""
-    return Row(what=what, values=tuple(ratios(took[other], took["engine"])))
+    speed, work = shares(took["engine"], took[other])
+    return Row(what=what, values=tuple(speed), note=f"{figure(median(work))} of its CPU seconds")
 
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:

@@ -20,6 +20,7 @@ from functools import partial
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from PIL import Image
@@ -27,8 +28,8 @@ from PIL import Image
 from adapters.registry import spec
 from benchmarks import material, parts
 from benchmarks.parts import LacksError
-from benchmarks.rounds import interleaved, ratios, seconds
-from benchmarks.table import Row, at_least
+from benchmarks.rounds import Span, interleaved, shares, spent
+from benchmarks.table import Row, at_least, figure
 from harness.engines import EngineOptions, open_engine
 from harness.records import Decoding, Request
 
@@ -103,7 +104,7 @@ def serve(line: Connection, make: Callable[[Told], Ask], told: Told) -> None:
     line.send("ready")
     while requests := line.recv():
         counts: list[Count] = []
-        took = seconds(lambda: counts.append(ask(requests)))  # noqa: B023 - called at once
+        took = spent(lambda: counts.append(ask(requests)))  # noqa: B023 - called at once
         line.send((took, counts[0]))
 
 
@@ -135,23 +136,24 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         rounds = [material.requests(folder, options.requests, options.side, seed) for seed in range(options.rounds + 1)]
         for line in lines.values():
             _asked(line, rounds[0])  # warms up
-        waiting = {name: iter(rounds[1:]) for name in lines}
-        arms = {
-            name: partial(lambda line, name: _asked(line, next(waiting[name])), line, name)
-            for name, line in lines.items()
-        }
+        arms = {name: partial(_next, line, iter(rounds[1:])) for name, line in lines.items()}
         found = interleaved(arms, options.rounds)
     for name, asked in found.items():
         note = f"{asked[0][1].prompt} tokens of prompts, {asked[0][1].new} new"
-        rates = tuple(options.requests / took for took, _ in asked)
+        rates = tuple(options.requests / took.seconds for took, _ in asked)
         yield Row(what=f"{options.model}: {name}", values=rates, unit="requests/s", note=note)
-    took = {name: [one for one, _ in asked] for name, asked in found.items()}
-    yield Row(what="vLLM engine, of LLM.chat", values=tuple(ratios(took["chat"], took["engine"])), goal=GOAL)
+    speed, work = shares([took for took, _ in found["engine"]], [took for took, _ in found["chat"]])
+    note = f"{figure(median(work))} of its CPU seconds"
+    yield Row(what="vLLM engine, of LLM.chat", values=tuple(speed), goal=GOAL, note=note)
 
 
-def _asked(line: Connection, requests: Sequence[Request]) -> tuple[float, Count]:
+def _next(line: Connection, rounds: Iterator[Sequence[Request]]) -> tuple[Span, Count]:
+    return _asked(line, next(rounds))
+
+
+def _asked(line: Connection, requests: Sequence[Request]) -> tuple[Span, Count]:
     line.send(requests)
-    answer: tuple[float, Count] = line.recv()
+    answer: tuple[Span, Count] = line.recv()
     return answer
 
 
