@@ -26,16 +26,12 @@ from typing import NamedTuple
 from adapters.registry import spec
 from benchmarks import parts
 from benchmarks.parts import LacksError
+from benchmarks.questions import ASKED, write
 from benchmarks.rounds import Cost, differences, interleaved, process, ratios
 from benchmarks.table import Row, at_least, at_most
-from harness.plan import Planner
-from harness.records import Decoding
 from harness.store import RunFolder
-from harness.toys import RUN_SEED, toy_root
-from tasks.registry import question
 
 HERE = Path(__file__).parent
-ASKED = "fairface.gender"
 TOKENS = 16
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": "."}
 TASK = """
@@ -96,11 +92,8 @@ class Material(NamedTuple):
 
 def material(folder: Path, count: int, rival: str) -> Material:
     """Draw the faces, write the questions as the harness will ask them, and lmms-eval's task."""
-    root = toy_root(0, count, RUN_SEED)
-    planned = Planner(root, Decoding(max_new_tokens=TOKENS), count, seed=0).plan(question(ASKED))
     questions = folder / "questions.jsonl"
-    lines = [json.dumps({"image": str(case.image.path), "text": case.text}) for case in planned.cases]
-    questions.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    root = write(questions, count)
     (folder / "task").mkdir()
     shutil.copy(HERE / "lmms_task.py", folder / "task/utils.py")
     (folder / "task/faces.yaml").write_text(TASK.format(questions=questions, tokens=TOKENS), encoding="utf-8")

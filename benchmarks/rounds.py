@@ -1,7 +1,7 @@
 """Timing that holds on a shared machine: arms in turn, whole processes by the operating system's own account.
 
 A machine that others use drifts, so two arms are never timed one after the other but round by round, and compared
-within each round. No torch here: a process's peak memory is that of its parent, where that is larger.
+within each round. CPU seconds stand beside wall time: what others do hardly moves them.
 """
 
 import os
@@ -28,8 +28,10 @@ class Cost(NamedTuple):
     """What one process took."""
 
     seconds: float
+    cpu: float
     mib: float
-    """Its peak memory; that of the largest, where it started others."""
+    """Its peak memory; that of the largest, where it started others. Linux counts its parent's at the start in, so who
+    measures small processes must stay small: no numpy, no torch."""
     output: str
     """Standard output and standard error."""
 
@@ -89,4 +91,5 @@ def process(command: Sequence[str], environment: Mapping[str, str] | None = None
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}: {words[-_TAIL:]}")
-    return Cost(took, usage.ru_maxrss / (1024 if sys.platform != "darwin" else 2**20), words)
+    kib = usage.ru_maxrss / (1 if sys.platform != "darwin" else 1024)
+    return Cost(took, usage.ru_utime + usage.ru_stime, kib / 1024, words)
