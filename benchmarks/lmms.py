@@ -28,7 +28,7 @@ from benchmarks import parts
 from benchmarks.parts import LacksError
 from benchmarks.questions import ASKED, write
 from benchmarks.rounds import Cost, differences, interleaved, process, ratios
-from benchmarks.table import Row, at_least, at_most
+from benchmarks.table import Row, at_least, at_most, figure
 from harness.store import RunFolder
 
 HERE = Path(__file__).parent
@@ -180,7 +180,8 @@ def _wholes(runs: Mapping[str, Sequence[Run]], count: int) -> Iterator[Row]:
     """Wall time of each process, with what else is to be known of it."""
     for name, found in runs.items():
         rate = count / median(one.answering for one in found)
-        note = f"{rate:.0f} requests/s while answering, {max(one.cost.mib for one in found):,.0f} MiB"
+        worked, most = median(one.cost.cpu for one in found), max(one.cost.mib for one in found)
+        note = f"{figure(worked)} s of CPU, {most:,.0f} MiB, {rate:.0f} requests/s while answering"
         yield Row(what=name, values=_wall(found), unit="s", note=note)
 
 
@@ -188,7 +189,9 @@ def _beyond(runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
     """What a harness takes beyond the bare script."""
     for name, goal in (("harness", at_most(2)), ("lmms-eval", None)):
         more = differences(_wall(runs[name]), _wall(runs["bare script"]))
-        yield Row(what=f"{name}, beyond the bare script", values=tuple(more), unit="s", goal=goal)
+        work = differences(*([one.cost.cpu for one in runs[arm]] for arm in (name, "bare script")))
+        note = f"{figure(median(work))} s of CPU"
+        yield Row(what=f"{name}, beyond the bare script", values=tuple(more), unit="s", goal=goal, note=note)
 
 
 def _faster(runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
@@ -202,9 +205,12 @@ def _faster(runs: Mapping[str, Sequence[Run]]) -> Iterator[Row]:
 
 
 def _agreement(runs: Mapping[str, Sequence[Run]]) -> Row:
-    """How many answers are the same, word for word; the resizings differ, so not all need be."""
+    """How many answers are the same, spaces around them left aside; the resizings differ, so not all need be."""
     own, rival, bare = (runs[name][0].answers for name in ("harness", "lmms-eval", "bare script"))
-    same = [sum(own[picture] == text for picture, text in other.items()) / len(own) for other in (rival, bare)]
+    same = [
+        sum(own[picture].strip() == text.strip() for picture, text in other.items()) / len(own)
+        for other in (rival, bare)
+    ]
     return Row(what="same answers as lmms-eval", values=(same[0],), note=f"as the bare script: {same[1]:.3g}")
 
 

@@ -19,7 +19,7 @@ from statistics import median
 from adapters.registry import MINIATURES
 from benchmarks import parts
 from benchmarks.rounds import Cost, differences, interleaved, process
-from benchmarks.table import Goal, Row, at_most
+from benchmarks.table import Goal, Row, at_most, figure
 
 MODEL, ASKED, TOKENS = "qwen2.5-vl-7b", "fairface.gender", 16
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
@@ -73,14 +73,14 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
         found = interleaved(arms, options.rounds)
         yield from (_row(name, costs, GOALS.get(name)) for name, costs in found.items())
         more, work = (differences(*([one[field] for one in found[name]] for name in (ONE, BARE))) for field in (0, 1))
-        note = f"{median(work):.2g} s of CPU"
+        note = f"{figure(median(work))} s of CPU"
         yield Row(what="the run, beyond the bare script", values=tuple(more), unit="s", goal=at_most(2), note=note)
         imports = float(imports_torch(cached))
         yield Row(what="imports of torch by the cached run", values=(imports,), goal=at_most(0))
 
 
 def _row(name: str, costs: Sequence[Cost], goal: Goal | None) -> Row:
-    note = f"{median(one.cpu for one in costs):.2g} s of CPU, {max(one.mib for one in costs):,.0f} MiB"
+    note = f"{figure(median(one.cpu for one in costs))} s of CPU, {max(one.mib for one in costs):,.0f} MiB"
     return Row(what=name, values=tuple(one.seconds for one in costs), unit="s", goal=goal, note=note)
 
 
