@@ -6,10 +6,10 @@ No published weights are needed: the sizes are those of Qwen2.5-VL-7B-Instruct, 
 as long as it takes), and the tokenizer is the miniature's. Random weights say nothing but cost the same.
 
 Two arms in turn, with new pictures every time: answers of one token, which is reading pictures and prompts, and answers
-of many. Their difference is writing tokens. Shares are of the data sheet (harness/roofline.py). Reading counts 2 FLOP per
-weight and token, in the language model per place of the prompt and in the tower per patch, attention left out. Writing
-counts one reading of the language model's weights per step of a full batch, keys and values left out. So both shares
-are a little too low. `--size tiny --device cpu` proves the method where there is no GPU.
+of many. Their difference is writing tokens. Shares are of the data sheet (harness/roofline.py). Reading counts 2 FLOP
+per weight and token, in the language model's layers per place of the prompt and in the tower per patch, attention left
+out. Writing counts one reading of the language model's weights per step of a full batch, keys and values left out. So
+both shares are a little too low. `--size tiny --device cpu` proves the method where there is no GPU.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from benchmarks.rounds import Span, interleaved, spent
 from benchmarks.table import Row
 from harness.devices import device_of
 from harness.engines import EngineOptions, open_engine
+from harness.engines.quiet import quiet
 from harness.records import Decoding, Request, Response
 from harness.roofline import Gpu, gpu_of
 
@@ -39,7 +40,7 @@ TEXT = {
         "hidden_size": 3584, "intermediate_size": 18944, "num_hidden_layers": 28, "num_attention_heads": 28,
         "num_key_value_heads": 4, "vocab_size": 152064, "max_position_embeddings": 128000,
         "layer_types": ["full_attention"] * 28, "initializer_range": 0.02,
-        "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
+        "rope_parameters": {"type": "mrope", "rope_type": "default", "rope_theta": 1e6, "mrope_section": [16, 24, 24]},
     },
     "tiny": {"vocab_size": 2000},
 }  # fmt: skip
@@ -57,10 +58,14 @@ PATCHES = 4
 
 
 class Sizes(NamedTuple):
-    """Weights that are multiplied with, by what they are multiplied with."""
+    """Weights that are multiplied with, by how often."""
 
-    text: int
+    layers: int
+    """Of the language model: for every place of a prompt and every new token."""
+    head: int
+    """For new tokens alone."""
     tower: int
+    """For every patch."""
 
 
 class Batch(NamedTuple):
@@ -74,24 +79,35 @@ class Batch(NamedTuple):
     new: int
 
 
-def draw(folder: Path, size: str, device: str, dtype: torch.dtype) -> Sizes:
-    """A checkpoint of the published sizes with random weights, which both engines load like any other."""
+def network(size: str, dtype: torch.dtype) -> Any:
+    """The network with drawn weights, on torch's default device."""
     config = AutoConfig.from_pretrained(MINIATURES / MODEL)
     for part, fields in ((config.text_config, TEXT[size]), (config.vision_config, VISION[size])):
         for name, value in fields.items():
             setattr(part, name, value)
-    processor: Any = AutoProcessor.from_pretrained(MINIATURES / MODEL)
-    images = processor.image_processor
-    images.patch_size = config.vision_config.patch_size
-    images.size = dict(zip(("shortest_edge", "longest_edge"), PIXELS[size], strict=True))
-    processor.save_pretrained(folder)
-    torch.manual_seed(0)
-    with torch.device(device):
-        model = AutoModelForImageTextToText.from_config(config, dtype=dtype)
-    model.save_pretrained(folder)
+    return AutoModelForImageTextToText.from_config(config, dtype=dtype)
+
+
+def sizes_of(model: Any) -> Sizes:
+    """Its weights, but for those that are looked up."""
     counts = {name: weight.numel() for name, weight in model.named_parameters() if "embed_tokens" not in name}
     tower = sum(count for name, count in counts.items() if "visual" in name)
-    return Sizes(sum(counts.values()) - tower, tower)
+    head = counts["lm_head.weight"]
+    return Sizes(sum(counts.values()) - tower - head, head, tower)
+
+
+def draw(folder: Path, size: str, device: str, dtype: torch.dtype) -> Sizes:
+    """A checkpoint of the published sizes with random weights, which both engines load like any other."""
+    torch.manual_seed(0)
+    with torch.device(device):
+        model = network(size, dtype)
+    model.save_pretrained(folder)
+    processor: Any = AutoProcessor.from_pretrained(MINIATURES / MODEL)
+    images = processor.image_processor
+    images.patch_size = model.config.vision_config.patch_size
+    images.size = dict(zip(("shortest_edge", "longest_edge"), PIXELS[size], strict=True))
+    processor.save_pretrained(folder)
+    return sizes_of(model)
 
 
 Ask = Callable[[Sequence[Request], int], list[Response]]
@@ -131,7 +147,7 @@ def reading(rounds: Sequence[Batch], sizes: Sizes, gpu: Gpu | None) -> Iterator[
     seconds = [one.span.seconds for one in rounds]
     yield _rates("reading: pictures", [one.images for one in rounds], seconds, "images/s")
     yield _rates("reading: places of prompts", [one.prompt for one in rounds], seconds, "tokens/s")
-    work = [2 * (sizes.text * one.prompt + sizes.tower * PATCHES * one.pictures) for one in rounds]
+    work = [2 * (sizes.layers * one.prompt + sizes.tower * PATCHES * one.pictures) for one in rounds]
     if gpu:
         yield _rates("reading: share of the FLOP limit", [one / (gpu.teraflops * 1e12) for one in work], seconds, "")
 
@@ -146,7 +162,7 @@ def writing(
     width = getattr(torch, told.dtype).itemsize
     steps = [count / min(told.batch_size, told.requests) for count in tokens]
     if gpu:
-        read = [count * sizes.text * width / (gpu.bandwidth * 1e9) for count in steps]
+        read = [count * (sizes.layers + sizes.head) * width / (gpu.bandwidth * 1e9) for count in steps]
         yield _rates("writing: share of the memory bandwidth", read, seconds, "")
 
 
@@ -158,6 +174,7 @@ def measure(options: argparse.Namespace) -> Iterator[Row]:
     """Draw, load, warm up, then both arms in turn."""
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise LacksError("it needs a CUDA GPU with 24 GB or more, and there is none")
+    quiet()
     name = device_of(options.device).name
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)

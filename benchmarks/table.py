@@ -45,8 +45,25 @@ class Result(Record):
     rows: tuple[Row, ...] = ()
     lacks: str = ""
     """What it needs and has not; such a part has no rows."""
+    broke: str = ""
+    """Why there are no rows, where something went wrong."""
     load: float = 0.0
     """Processes that wanted a core before it began, as a mean of a minute."""
+
+
+class Machine(Record):
+    """What the figures depend on."""
+
+    device: str
+    memory_gb: float | None
+    versions: dict[str, str]
+
+
+class Report(Record):
+    """All parts of one command."""
+
+    machine: Machine
+    parts: tuple[Result, ...]
 
 
 def at_least(bound: float) -> Goal:
@@ -72,10 +89,8 @@ def figure(value: float) -> str:
 
 
 def _part(result: Result) -> list[str]:
-    above = _line(
-        f"**{_safe(result.part)}** `{_safe(result.command)}`", _safe(result.lacks and f"not run: {result.lacks}")
-    )
-    return [above, *map(_row, result.rows)]
+    why = f"not run: {result.lacks}" if result.lacks else f"broke off: {result.broke}" if result.broke else ""
+    return [_line(f"**{_safe(result.part)}**: `{_safe(result.command)}`", _safe(why)), *map(_row, result.rows)]
 
 
 def _row(row: Row) -> str:
