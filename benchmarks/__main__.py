@@ -18,13 +18,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.parts import ROUNDS
+from benchmarks.parts import ROUNDS, told
 from benchmarks.table import Machine, Report, Result, figure, markdown
 from harness.devices import device_of
 from harness.versions import versions
 
 VLLM = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "TOKENIZERS_PARALLELISM": "false"}
-_OWN = ("--rounds", "--json")
 
 
 class Part(NamedTuple):
@@ -41,14 +40,14 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("startup", quick=("--models", "echo", "--limit", "1")),
-    Part("endpoint", quick=("--requests", "4", "--concurrency", "4")),
     Part("throughput", quick=("qwen2.5-vl-7b", "--requests", "4", "--batch-size", "2", "--tokens", "4")),
     Part("vllm_chat", quick=("--requests", "4"), vllm=True),
+    Part("endpoint", quick=("--requests", "4", "--concurrency", "4")),
     Part("lmms", quick=("llava-v1.5-7b", "--samples", "4")),
+    Part("startup", quick=("--models", "echo", "--limit", "1")),
+    Part("scoring", quick=("--samples", "20", "--models", "2"), once=True),
     Part("gpu", ("--engine", "hf")),
     Part("gpu", ("--engine", "vllm"), vllm=True),
-    Part("scoring", quick=("--samples", "20", "--models", "2"), once=True),
 )
 
 
@@ -70,8 +69,8 @@ def run(part: Part, options: argparse.Namespace) -> Result:
         subprocess.run(words, env=environment, check=False, stdout=subprocess.DEVNULL)
         if file.exists():
             return Result.model_validate_json(file.read_text(encoding="utf-8"))
-    told = ["python", *words[1 : words.index("--rounds")]]
-    return Result(part=part.module, command=" ".join(told), broke="its last words are above the table")
+    shown = " ".join(["python", *told(words[1:])])
+    return Result(part=part.module, command=shown, broke="its last words are above the table")
 
 
 def machine() -> Machine:
@@ -87,6 +86,19 @@ def heading(report: Report) -> str:
     known = report.machine.versions
     packages = ", ".join(f"{name} {known[name]}" for name in ("python", "torch", "transformers"))
     return f"{report.machine.device}; {packages}; commit {known.get('git', 'unknown')}; {busy}."
+
+
+def text(report: Report) -> str:
+    """What goes into docs/performance.md."""
+    return f"{heading(report)}\n\n{markdown(report.parts)}\n"
+
+
+def write(report: Report, options: argparse.Namespace) -> None:
+    """The table, and all rounds as JSON, where they are asked for."""
+    if options.out:
+        options.out.write_text(text(report), encoding="utf-8")
+    if options.json:
+        options.json.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def chosen(names: Sequence[str] | None) -> Iterator[Part]:
@@ -107,13 +119,11 @@ def main() -> None:
     parser.add_argument("--vllm-python", metavar="PATH", help="a Python with vLLM, where this one has none")
     parser.add_argument("--lmms-python", metavar="PATH", help="a Python with lmms-eval 0.7.3")
     options = parser.parse_args()
-    report = Report(machine=machine(), parts=tuple(run(part, options) for part in chosen(options.only)))
-    text = f"{heading(report)}\n\n{markdown(report.parts)}\n"
-    print(text)
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
-    if options.json:
-        options.json.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    report = Report(machine=machine(), parts=())
+    for part in chosen(options.only):
+        report = report.model_copy(update={"parts": (*report.parts, run(part, options))})
+        write(report, options)  # after each: all of them take an hour, and may be broken off
+    print(text(report))
     sys.exit(any(part.broke for part in report.parts))
 
 

@@ -233,7 +233,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """The part's options."""
     parser.add_argument("models", nargs="*", default=list(MODELS))
     parser.add_argument("--lmms-python", metavar="PATH", help="a Python with lmms-eval 0.7.3")
-    parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=64)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from benchmarks.table import Result, Row, markdown
 
 ROUNDS = 5
+_PATHS = {"--json": [], "--lmms-python": ["--lmms-python", "PATH"]}
+"""Options that take a path, and what is shown of them."""
 
 
 class LacksError(Exception):
@@ -34,7 +36,7 @@ def run(
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds here")
     add(parser)
     options = parser.parse_args()
-    command = " ".join(["python", "-m", f"benchmarks.{part}", *_told(sys.argv[1:])])
+    command = " ".join(["python", "-m", f"benchmarks.{part}", *told(sys.argv[1:])])
     empty = Result(part=part, command=command, load=os.getloadavg()[0])
     try:
         result = empty.model_copy(update={"rows": tuple(measure(options))})
@@ -48,9 +50,13 @@ def run(
     print(markdown([result]))
 
 
-def _told(words: list[str]) -> list[str]:
-    """The arguments that decide what is measured; where the JSON goes is nobody's business."""
-    if "--json" not in words:
-        return words
-    place = words.index("--json")
-    return words[:place] + words[place + 2 :]
+def told(words: Sequence[str]) -> list[str]:
+    """A command's arguments as a table shows them: what is measured, and no path of this machine."""
+    shown, rest = [], iter(words)
+    for word in rest:
+        if word not in _PATHS:
+            shown.append(word)
+            continue
+        next(rest, "")
+        shown += _PATHS[word]
+    return shown
