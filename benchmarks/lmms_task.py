@@ -1,8 +1,8 @@
 """The task as lmms-eval sees it, in lmms-eval's environment: lines of JSON with `image` and `text`.
 
-benchmarks/lmms.py copies this file beside a task's YAML. The answers, and the seconds from the first picture that is
-asked for until the first answer is scored, go to the file that ANSWERS names: lmms-eval itself times `generate` without
-what is prepared for it.
+benchmarks/contenders.py copies this file beside a task's YAML. The answers, and the seconds from the first picture that
+is asked for until the first answer is scored, go to the file that ANSWERS names: lmms-eval itself times `generate`
+without what is prepared for it.
 """
 
 import json
