@@ -8,16 +8,15 @@ as PNG is the rest. The engine keeps its account on disk, as in a run.
 """
 
 import argparse
-import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from adapters.registry import spec
 from benchmarks import material, parts
+from benchmarks.beside import beside
 from benchmarks.rounds import interleaved, spent
 from benchmarks.table import Row
 from harness.engines import EndpointOptions, EngineOptions, open_engine
@@ -28,24 +27,10 @@ PAUSE = 0.05
 
 
 def serve(line: Connection) -> None:
-    """The other process: say where the server is, and stop when the line is cut."""
+    """The other process: say where the server is, and keep it until the line is cut."""
     with serving(lambda number, body: Act(pause=PAUSE)) as server:
         line.send(server.url)
-        line.poll(None)
-
-
-@contextmanager
-def stub() -> Iterator[str]:
-    """The address of a server in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=serve, args=(theirs,), daemon=True)
-    child.start()
-    try:
-        yield ours.recv()
-    finally:
-        ours.send(None)
-        child.join()
+        line.recv()
 
 
 def asking(url: str, requests: list[Request], concurrency: int, spending: Path) -> Callable[[], None]:
@@ -62,23 +47,18 @@ def asking(url: str, requests: list[Request], concurrency: int, spending: Path) 
 
 def measure(options: argparse.Namespace) -> Iterator[Row]:
     """One row for each number of requests under way."""
-    with tempfile.TemporaryDirectory() as path, stub() as url:
-        folder = Path(path)
+    with tempfile.TemporaryDirectory() as path, beside(serve) as line:
+        folder, url = Path(path), line.recv()
         requests = material.requests(folder, options.requests, options.side)
         arms = {
-            count: partial(spent, asking(url, requests, count, folder / f"{count}.json"))
-            for count in options.concurrency
+            str(many): partial(spent, asking(url, requests, many, folder / f"{many}.json"))
+            for many in options.concurrency
         }
-        took = interleaved({str(count): arm for count, arm in arms.items()}, options.rounds)
-    for count in options.concurrency:
-        rates = tuple(options.requests / one.seconds for one in took[str(count)])
-        note = f"ideal {count / PAUSE:.0f}"
-        yield Row(
-            what=f"{count} under way, {options.side} x {options.side} pixels",
-            values=rates,
-            unit="requests/s",
-            note=note,
-        )
+        took = interleaved(arms, options.rounds)
+    for many in options.concurrency:
+        rates = tuple(options.requests / one.seconds for one in took[str(many)])
+        what = f"{many} under way, {options.side} x {options.side} pixels"
+        yield Row(what=what, values=rates, unit="requests/s", note=f"ideal {many / PAUSE:.0f}")
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.table import Result, Row, markdown
+from benchmarks.table import Result, Row, figure, markdown
 
 ROUNDS = 5
-_PATHS = {"--json": [], "--lmms-python": ["--lmms-python", "PATH"]}
+_PATHS: dict[str, list[str]] = {"--json": [], "--lmms-python": ["--lmms-python", "PATH"]}
 """Options that take a path, and what is shown of them."""
 
 
@@ -29,7 +29,7 @@ def run(
         part: its name, that of its module.
         about: the module's docstring.
         add: adds the part's own options.
-        measure: does the work; a row is shown as soon as it is there.
+        measure: does the work; each figure is said on standard error as soon as it is there.
     """
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="how often everything is measured, in turn")
@@ -37,11 +37,14 @@ def run(
     add(parser)
     options = parser.parse_args()
     command = " ".join(["python", "-m", f"benchmarks.{part}", *told(sys.argv[1:])])
-    empty = Result(part=part, command=command, load=os.getloadavg()[0])
+    load, rows, lacks = os.getloadavg()[0], [], ""
     try:
-        result = empty.model_copy(update={"rows": tuple(measure(options))})
+        for row in measure(options):
+            rows.append(row)
+            sys.stderr.write(f"{row.what}: {figure(row.median)} {row.unit}\n")
     except LacksError as error:
-        result = empty.model_copy(update={"lacks": str(error)})
+        lacks = str(error)
+    result = Result(part=part, command=command, rows=tuple(rows), lacks=lacks, load=load)
     if options.json:
         options.json.write_text(result.model_dump_json(indent=1), encoding="utf-8")
     if result.lacks:

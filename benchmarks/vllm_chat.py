@@ -12,10 +12,10 @@ torchvision and the harness with Pillow, so that pixels differ by a grey level a
 """
 
 import argparse
-import multiprocessing
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from multiprocessing.connection import Connection
@@ -27,6 +27,7 @@ from PIL import Image
 
 from adapters.registry import spec
 from benchmarks import material, parts
+from benchmarks.beside import beside
 from benchmarks.parts import LacksError
 from benchmarks.rounds import Span, interleaved, shares, spent
 from benchmarks.table import Row, at_least, figure
@@ -73,7 +74,8 @@ def engine(told: Told) -> Ask:
 
 
 def chat(told: Told) -> Ask:
-    """vLLM as its documentation shows it."""
+    """vLLM as its documentation shows it, but silent, as the engine makes it: on a CPU it warns once a request."""
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "ERROR")
     from vllm import LLM, SamplingParams
 
     on_cpu = {"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if told.device == "cpu" else {}
@@ -99,40 +101,25 @@ def _messages(request: Request) -> list[dict[str, object]]:
 
 
 def serve(line: Connection, make: Callable[[Told], Ask], told: Told) -> None:
-    """One side's process: start, then answer what comes over the line until that is cut."""
+    """One side's process: load the model, then answer what comes over the line."""
     ask = make(told)
     line.send("ready")
-    while requests := line.recv():
-        counts: list[Count] = []
+    while True:
+        requests, counts = line.recv(), []
         took = spent(lambda: counts.append(ask(requests)))  # noqa: B023 - called at once
         line.send((took, counts[0]))
 
 
-@contextmanager
-def side(make: Callable[[Told], Ask], told: Told) -> Iterator[Connection]:
-    """A process that has loaded its model and waits."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    child = context.Process(target=serve, args=(theirs, make, told), daemon=True)
-    child.start()
-    theirs.close()  # so that the line ends with the child
-    try:
-        assert ours.recv() == "ready"
-        yield ours
-        ours.send(None)
-    finally:
-        ours.close()
-        child.join()
-
-
 def measure(options: argparse.Namespace) -> Iterator[Row]:
-    """Both sides, started one after the other, then asked in turn."""
+    """Both sides start at once, and are asked in turn."""
     if find_spec("vllm") is None:
         raise LacksError("vLLM is not installed here; `make test-vllm` builds an environment for a CPU")
     told = Told(options.model, options.tokens, options.room, options.dtype, options.device)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        lines = {make.__name__: stack.enter_context(side(make, told)) for make in (engine, chat)}
+        lines = {make.__name__: stack.enter_context(beside(serve, make, told)) for make in (engine, chat)}
+        for line in lines.values():
+            line.recv()  # it is ready
         rounds = [material.requests(folder, options.requests, options.side, seed) for seed in range(options.rounds + 1)]
         for line in lines.values():
             _asked(line, rounds[0])  # warms up
