@@ -13,6 +13,7 @@ both shares are a little too low. `--size tiny --device cpu` proves the method w
 """
 
 import argparse
+import gc
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -173,14 +174,15 @@ def _rates(what: str, amounts: Sequence[float], seconds: Sequence[float], unit: 
 def measure(options: argparse.Namespace) -> Iterator[Row]:
     """Draw, load, warm up, then both arms in turn."""
     if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise LacksError("it needs a CUDA GPU with 24 GB or more, and there is none")
+        raise LacksError("it needs a CUDA GPU with 40 GB or more, and there is none")
     quiet()
     name = device_of(options.device).name
     with tempfile.TemporaryDirectory() as path:
         folder = Path(path)
         sizes = draw(folder / "checkpoint", options.size, options.device, getattr(torch, options.dtype))
         if options.device.startswith("cuda"):
-            torch.cuda.empty_cache()  # the drawn network is gone, and vLLM counts what is free
+            gc.collect()  # the drawn network is to be gone: vLLM counts what is free
+            torch.cuda.empty_cache()
         ask, seeds = asking(options, folder / "checkpoint"), count()
         arms = {
             "short": partial(once, ask, options, folder, seeds, 1),

@@ -10,7 +10,9 @@ import torch
 from benchmarks import __main__ as whole
 from benchmarks import gpu, parts
 from benchmarks.parts import LacksError
+from benchmarks.rounds import Span
 from benchmarks.table import Report, Result
+from harness.roofline import Gpu
 
 
 def lacking(options):
@@ -68,3 +70,20 @@ def test_the_network_for_gpus_is_as_large_as_the_published_one():
     sizes = gpu.sizes_of(model)
     assert sizes.head == 152064 * 3584
     assert sum(sizes) + 152064 * 3584 == 8_292_166_656
+
+
+def test_shares_of_the_data_sheet_are_arithmetic():
+    sheet, sizes = Gpu(teraflops=1, bandwidth=1), gpu.Sizes(layers=10**9, head=10**8, tower=10**7)
+    short = gpu.Batch(Span(1.0, 0), images=2, prompt=100, pictures=50, new=2)
+    long = gpu.Batch(Span(3.0, 0), images=2, prompt=100, pictures=50, new=22)
+    told = Namespace(dtype="bfloat16", batch_size=4, requests=2)
+    rows = [*gpu.reading([short], sizes, sheet), *gpu.writing([short], [long], sizes, told, sheet)]
+    found = {row.what.partition(": ")[2]: row.median for row in rows}
+    flop = 2 * (10**9 * 100 + 10**7 * gpu.PATCHES * 50)
+    read = 10 * 1.1e9 * 2  # ten steps of both requests, two bytes a weight
+    assert found == pytest.approx(
+        {
+            "pictures": 2, "places of prompts": 100, "share of the FLOP limit": flop / 1e12,
+            "new tokens": 10, "share of the memory bandwidth": read / 2 / 1e9,
+        }
+    )  # fmt: skip
