@@ -1,22 +1,26 @@
 """Parsing, scoring and reporting a large run: 200,000 descriptions of 40 attributes, by ten models.
 
-    python -m benchmarks.scoring [--samples 20000] [--models 10]
+    python -m benchmarks.scoring [--samples 20000] [--models 10] [--rounds 1]
 
 Replies are put together from rows of the parser's table (tests/tasks/replies.jsonl), three to a reply, so that they are
 as long and as varied as what models write. A row comes again and again, though seldom beside the same two; the parser
-gains nothing from that, for it remembers no text. Prints seconds of `score` and of `report`, each in a process of its
-own.
+gains nothing from that, for it remembers no text. `score` and `report` are processes of their own; `score` takes all
+cores.
 """
 
 import argparse
 import json
 import random
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from statistics import median
 
+from benchmarks import parts
+from benchmarks.rounds import interleaved, process
+from benchmarks.table import Row, at_most, figure
 from harness.records import Case, ImageRef, Response
 from harness.store import RunFolder
 from tasks.labels import label_space
@@ -24,6 +28,9 @@ from tasks.registry import question
 
 TABLE = Path(__file__).parents[1] / "tests/tasks/replies.jsonl"
 QUESTION = "celeba"
+FULL = 200_000
+"""Answers of the goal; fewer have none."""
+GOAL = at_most(60)
 
 
 def replies() -> list[str]:
@@ -61,26 +68,25 @@ def write(folder: RunFolder, samples: int, models: int) -> int:
     return words
 
 
-def timed(*command: str) -> float:
-    """Seconds of a command of the harness."""
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "harness", *command], check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - start
-
-
-def main() -> None:
+def measure(options: argparse.Namespace) -> Iterator[Row]:
     """Write the run, then time the two commands."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--samples", type=int, default=20_000)
-    parser.add_argument("--models", type=int, default=10)
-    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as path:
         words = write(RunFolder(Path(path)), options.samples, options.models)
         count = options.samples * options.models
-        print(f"{count} responses of {words / count:.0f} words")
-        print(f"score:  {timed('score', path):.1f} s", flush=True)
-        print(f"report: {timed('report', path):.1f} s")
+        commands = ("score", "report")
+        arms = {name: partial(process, [sys.executable, "-m", "harness", name, path]) for name in commands}
+        found = interleaved(arms, options.rounds)
+    for name, costs in found.items():
+        note = f"{figure(median(one.cpu for one in costs))} s of CPU; {count:,} answers of {words / count:.0f} words"
+        goal = GOAL if name == "score" and count == FULL else None
+        yield Row(what=name, values=tuple(one.seconds for one in costs), unit="s", goal=goal, note=note)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The part's options."""
+    parser.add_argument("--samples", type=int, default=20_000)
+    parser.add_argument("--models", type=int, default=10)
 
 
 if __name__ == "__main__":
-    main()
+    parts.run("scoring", __doc__, add, measure)
