@@ -109,12 +109,13 @@ class VllmEngine:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _prepare(self, request: Request) -> _Item:
-        from harness.engines.vllm_inputs import rendered
+        from harness.engines.vllm_inputs import prepared, rendered
 
         try:
             picture = self.model.image(images.read(request.image))
             features = self.model.inputs([picture], [request])
-            return _Item(request, rendered(self.model, features), self.model.image_tokens(features)[0])
+            made = rendered(prepared(self.model, features))
+            return _Item(request, made, self.model.image_tokens(features)[0])
         except AdapterError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one image must not stop the others

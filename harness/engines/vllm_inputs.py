@@ -8,11 +8,7 @@ that vLLM would have asked is replaced by one that knows the sizes only.
 # mypy: disallow-untyped-calls=False
 
 import hashlib
-import os
-import pickle
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -32,41 +28,59 @@ from vllm.multimodal.inputs import (
 from vllm.multimodal.processing import BaseProcessingInfo
 
 from adapters.hf import ChatModel
-from harness.engines.vllm_plugin import FOR_WORKERS
+from adapters.on_vllm import OnVllm
 
 _IMAGE = "image"
+_IDS, _WORDLESS = "input_ids", "wordless"
 _LARGE = (1344, 1344)
 """A picture whose tokens vLLM reserves memory for; models that cut tiles cut the most of about this one."""
 
 
-def rendered(model: ChatModel, features: Mapping[str, Any]) -> MultiModalInput:
+class Prepared(NamedTuple):
+    """One request as an adapter made it: all that vLLM's input is made of, as tensors and words."""
+
+    told: OnVllm
+    image_token: int
+    """Its id."""
+    tensors: dict[str, torch.Tensor]
+    """Under vLLM's names, those of the picture without their first dimension, those of its parts whole; and
+    "input_ids" and "wordless" [length], where no words stand."""
+
+
+def prepared(model: ChatModel, features: Mapping[str, Any]) -> Prepared:
+    """Out of a batch of one row."""
+    told, ids = model.on_vllm, features["input_ids"][0]
+    assert told is not None
+    features = model.vllm_tensors(features)
+    # FaceInsight may have been made without maps.
+    tensors = {name: features[ours][0] for name, ours in told.pictures.items() if ours in features}
+    tensors |= {name: features[ours] for name, ours in told.parts.items()}
+    return Prepared(told, model.config.image_token_id, {**tensors, _IDS: ids, _WORDLESS: model.wordless(ids)})
+
+
+def rendered(made: Prepared) -> MultiModalInput:
     """The input of one request; the same picture, prepared in the same way, has the same hash."""
-    ids = features["input_ids"][0]
-    item = _item(model, features)
+    item = _item(made)
     return mm_input(
-        prompt_token_ids=ids.tolist(),
+        prompt_token_ids=made.tensors[_IDS].tolist(),
         mm_kwargs=MultiModalKwargsItems({_IMAGE: [item]}),
         mm_hashes={_IMAGE: [_digest(item)]},
-        mm_placeholders={_IMAGE: [_place(model.wordless(ids))]},
+        mm_placeholders={_IMAGE: [_place(made.tensors[_WORDLESS])]},
     )
 
 
-def _item(model: ChatModel, features: Mapping[str, Any]) -> MultiModalKwargsItem:
-    """Under vLLM's names: tensors of the picture without their first dimension, tensors of its parts whole."""
-    told = model.on_vllm
-    assert told is not None
-    features = model.vllm_tensors(features)
-    whole = slice(None)
-    elements = {
-        name: MultiModalFieldElem(features[ours][0], MultiModalBatchedField(keep_on_cpu=name in told.on_cpu))
-        for name, ours in told.pictures.items()
-        if ours in features  # FaceInsight may have been made without maps
-    } | {
-        name: MultiModalFieldElem(features[ours], MultiModalFlatField(slices=[whole], keep_on_cpu=name in told.on_cpu))
-        for name, ours in told.parts.items()
+def _item(made: Prepared) -> MultiModalKwargsItem:
+    told = made.told
+    fields = {
+        name: MultiModalFlatField(slices=[slice(None)], keep_on_cpu=name in told.on_cpu)
+        if name in told.parts
+        else MultiModalBatchedField(keep_on_cpu=name in told.on_cpu)
+        for name in (*told.pictures, *told.parts)
+        if name in made.tensors
     }
+    elements = {name: MultiModalFieldElem(made.tensors[name], field) for name, field in fields.items()}
     if told.image_token:
-        token = torch.tensor(model.config.image_token_id)
+        token = torch.tensor(made.image_token)
         elements[told.image_token] = MultiModalFieldElem(token, MultiModalSharedField(batch_size=1))
     return MultiModalKwargsItem(elements)
 
@@ -97,16 +111,18 @@ class Blank(NamedTuple):
 
     network: type
     """A class of vLLM's, or OwnVisionForVllm."""
-    picture: MultiModalInput
-    """To measure the memory with."""
-    tokens: int
-    """Places that a picture takes at most."""
+    made: Prepared
+    """The largest picture there may be, to measure the memory with."""
+
+    @property
+    def tokens(self) -> int:
+        """Places that a picture takes at most."""
+        return int(self.made.tensors[_WORDLESS].sum())
 
 
 def blank(model: ChatModel, network: type) -> Blank:
     """For an adapter's pictures."""
-    large = model.blank(Image.new("RGB", _LARGE))
-    return Blank(network, rendered(model, large), int(model.wordless(large["input_ids"]).sum()))
+    return Blank(network, prepared(model, model.blank(Image.new("RGB", _LARGE))))
 
 
 def bring_own_inputs(known: Blank) -> None:
@@ -128,26 +144,7 @@ def bring_own_inputs(known: Blank) -> None:
             self.info = info
 
         def get_dummy_mm_inputs(self, *args: Any, **kwargs: Any) -> MultiModalInput:
-            return known.picture
+            return rendered(known.made)
 
     register = MULTIMODAL_REGISTRY.register_processor(Rendered, info=Sizes, dummy_inputs=lambda info: None)
     register(known.network)
-
-
-@contextmanager
-def for_workers(known: Blank) -> Iterator[None]:
-    """While this lasts, the processes that vLLM starts bring their own inputs too (vllm_plugin.py)."""
-    with tempfile.NamedTemporaryFile(prefix="face-harness-") as file:  # for this user's eyes only
-        pickle.dump(known, file)
-        file.flush()
-        os.environ[FOR_WORKERS] = file.name
-        try:
-            yield
-        finally:
-            del os.environ[FOR_WORKERS]
-
-
-def bring_inputs_of_parent() -> None:
-    """In a process of vLLM's: do what the one that started it did."""
-    with open(os.environ[FOR_WORKERS], "rb") as file:
-        bring_own_inputs(pickle.load(file))  # noqa: S301 - written by `for_workers` in our own parent

@@ -24,7 +24,7 @@ def register() -> None:
     if ARCHITECTURE not in ModelRegistry.models:
         ModelRegistry.register_model(ARCHITECTURE, "harness.engines.vllm_network:OwnVisionForVllm")
     if FOR_WORKERS in os.environ:
-        from harness.engines.vllm_inputs import bring_inputs_of_parent
+        from harness.engines.vllm_workers import bring_inputs_of_parent
 
         bring_inputs_of_parent()
 

@@ -43,7 +43,7 @@ def _start(model: ChatModel, room: int, cards: int) -> Any:
     from vllm.platforms import current_platform
     from vllm.v1.engine.llm_engine import LLMEngine
 
-    from harness.engines.vllm_inputs import for_workers
+    from harness.engines.vllm_workers import for_workers
 
     place = current_platform.device_type
     if model.device.type != place or model.device.index:

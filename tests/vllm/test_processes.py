@@ -4,19 +4,21 @@ import os
 
 import pytest
 
-from adapters.registry import spec
+from adapters.registry import names, spec
 
 pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` builds an environment for it")
 
 
-def test_a_process_brings_the_inputs_of_its_parent():
+@pytest.mark.parametrize("name", [name for name in names() if "vllm" in spec(name).engines])
+def test_a_process_brings_the_inputs_of_its_parent(name):
     from vllm.multimodal import MULTIMODAL_REGISTRY
 
-    from harness.engines.vllm_inputs import blank, for_workers
+    from harness.engines.vllm_inputs import blank, rendered
     from harness.engines.vllm_network import OwnVisionForVllm
     from harness.engines.vllm_plugin import FOR_WORKERS, register
+    from harness.engines.vllm_workers import for_workers
 
-    found = spec("minicpm-llama3-v2.5")
+    found = spec(name)
     known = blank(found.load()(found.source("tiny"), "cpu", "float32", network=False), OwnVisionForVllm)
     kept = vars(OwnVisionForVllm).get("_processor_factory")
     MULTIMODAL_REGISTRY.register_processor(None, info=None, dummy_inputs=None)(OwnVisionForVllm)
@@ -28,8 +30,10 @@ def test_a_process_brings_the_inputs_of_its_parent():
         stand_in = factory.processor(factory.info(None), None)
         assert stand_in.info.get_mm_max_tokens_per_item(0, {}) == {"image": known.tokens}
         picture = stand_in.get_dummy_mm_inputs()
-        assert picture["prompt_token_ids"] == known.picture["prompt_token_ids"]
-        assert picture["mm_hashes"] == known.picture["mm_hashes"]
+        given = rendered(known.made)
+        assert picture["prompt_token_ids"] == given["prompt_token_ids"]
+        assert picture["mm_hashes"] == given["mm_hashes"]
+        assert picture["mm_placeholders"]["image"][0].length == given["mm_placeholders"]["image"][0].length
         assert FOR_WORKERS not in os.environ
         assert not os.path.exists(file)
     finally:
