@@ -28,14 +28,11 @@ from harness.overview import show_forecast, show_scores
 from harness.plan import PlannedQuestion, Planner
 from harness.progress import ProgressListener
 from harness.records import Answers, Decoding, Record
-from harness.rescore import rescore
 from harness.runner import Outcome, Runner
 from harness.speeds import Stopwatch
 from harness.store import PAGE, RunFolder
 from harness.toys import RUN_SEED, toy_root
 from prompts import PAPER
-from reports.page import write as write_report
-from reports.paper_files import write as write_paper
 from tasks.datasets import DataOptions, require
 from tasks.registry import Question, questions_of
 
@@ -102,9 +99,13 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
 def _derive(folder: RunFolder) -> Path:
     """Scores and report, where they are not those of the answers already."""
     if not up_to_date(folder):
+        # A fifth of a second that a rerun without new answers has no use for.
+        from harness.rescore import rescore
+        from reports import page, paper_files
+
         rescore(folder)
-        write_report(folder.path)
-        write_paper(folder.path)
+        page.write(folder.path)
+        paper_files.write(folder.path)
         mark(folder)
     return folder.path / PAGE
 
