@@ -42,6 +42,10 @@ def complaint(words: str, code: str | None = None) -> bytes:
     return json.dumps({"error": {"message": words, "type": "error", "code": code}}).encode()
 
 
+class _Http(ThreadingHTTPServer):
+    request_queue_size = 128  # of the standard library's 5 the system drops what comes beyond, to be sent again in 1 s
+
+
 class Server:
     """Remembers every attempt, and how many were under way at once at most."""
 
@@ -53,7 +57,7 @@ class Server:
         self.ended = threading.Event()
         self._now = 0
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._http = _Http(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._http.block_on_close = False
 
