@@ -1,7 +1,7 @@
 # make run      set everything up, then the main job: ten models, three tasks, six datasets, one report
 # make test     set everything up, then the quality gate
 # make ablate   set everything up, then FaceInsight's ablations on toy faces (under 40 minutes on two cores)
-# make test-vllm  the vLLM engine's own tests, on a CPU, in an environment of their own (7 GB, four minutes)
+# make test-vllm  the vLLM engine's own tests, on a CPU, in an environment of their own (7 GB, some seven minutes)
 # All need git, make and a Python 3.11-3.13; everything else goes into .venv.
 
 VENV := .venv
