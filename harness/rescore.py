@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from harness.records import Case, Prediction, Response, Score
 from harness.score import predict, score
@@ -30,11 +31,15 @@ def rescore(folder: RunFolder, jobs: int | None = None) -> list[Score]:
     """
     _cases.cache_clear()
     run = folder.run()
-    questions = [Question.model_validate(row) for row in run["questions"]]
-    pairs = [(model, asked) for asked in questions for model in run["models"]]
+    pairs = [(model, asked) for asked in asked_in(run) for model in run["models"]]
     scores = [row for row in _map(folder, pairs, jobs or _jobs(folder)) if row is not None]
     folder.write_scores(scores)
     return scores
+
+
+def asked_in(run: Mapping[str, Any]) -> list[Question]:
+    """The questions that run.json lists."""
+    return [Question.model_validate(row) for row in run["questions"]]
 
 
 def _map(folder: RunFolder, pairs: Sequence[tuple[str, Question]], jobs: int) -> Iterator[Score | None]:

@@ -90,7 +90,7 @@ def refuse(requests: Iterable[Request], what: str) -> Iterator[Request]:
     """
     for request in requests:
         if request.asks:
-            raise AdapterError(f"{what} answers in free text alone: leave `--answers choice` out for it")
+            raise _no_evidence(what)
         yield request
 
 
@@ -103,8 +103,12 @@ def answers(engine: Engine, model: str, requests: Sequence[Request], decoding: D
     asking = {request.key for request in requests if request.asks}
     for rows in engine.generate(requests, decoding):
         if any(row.key in asking and row.finish != "failed" and not row.label_scores for row in rows):
-            raise AdapterError(f"{model} answers in free text alone: leave `--answers choice` out for it")
+            raise _no_evidence(model)
         yield rows
+
+
+def _no_evidence(what: str) -> AdapterError:
+    return AdapterError(f"{what} answers in free text alone: leave `--answers choice` out for it")
 
 
 def _joined(rows: Iterable[Response], parts: dict[str, tuple[_Parts, int]]) -> Iterator[Response]:

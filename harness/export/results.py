@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict
 
-from harness.export.rows import asked_in
 from harness.records import Answers, Decoding, Record, Score
+from harness.rescore import asked_in
 from harness.store import RunFolder
 from harness.versions import versions
 from tasks.labels import label_space

@@ -7,6 +7,7 @@ from typing import Any
 from harness.digests import Seen, look
 from harness.export.answers import Answers
 from harness.records import METRICS, Case, Prediction, Response, Score
+from harness.rescore import asked_in
 from harness.score import is_answered
 from harness.store import RunFolder, rows_file
 from tasks.labels import LabelSpace, label_space
@@ -30,11 +31,6 @@ def responses(folder: RunFolder) -> Iterator[Row]:
             yield from (
                 common | row | {"model": model, "image_digest": seen} for row, seen in zip(rows, digests, strict=True)
             )
-
-
-def asked_in(run: Mapping[str, Any]) -> list[Question]:
-    """The questions that run.json lists."""
-    return [Question.model_validate(row) for row in run["questions"]]
 
 
 def _of_model(folder: RunFolder, model: str, asked: Question, root: Path) -> Iterator[Row]:
