@@ -4,7 +4,7 @@ Samples and predictions of a run may be millions of lines, so they are read ques
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +18,7 @@ from prompts import PAPER
 from tasks.registry import VARIANT
 
 R = TypeVar("R", bound=Record)
+T = TypeVar("T")
 
 
 class Lenient(Record):
@@ -78,8 +79,8 @@ class Run:
     """(model, question) -> score."""
     notices: list[str] = field(default_factory=list)
     """Sentences about what is absent or broken, collected while reading."""
-    _latest: tuple[str, dict[str, dict[str, Prediction]]] = field(default=("", {}), repr=False)
-    """The question whose predictions were asked for last, and model -> those."""
+    _latest: tuple[str, dict[Path, Any]] = field(default=("", {}), repr=False)
+    """The question that was asked for last, in whatever words, and file -> what was read of it."""
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -109,20 +110,18 @@ class Run:
         return {name: sorted(group, key=lambda one: one.variant != PAPER) for name, group in found.items()}
 
     def cases(self, question: str) -> list[Case]:
-        """The samples of a question, in dataset order; none where the file is absent."""
-        return list(self._rows(rows_file("samples", question), Case))
+        """The samples of a question, in dataset order; none where the file is absent. Kept as predictions are."""
+        file = rows_file("samples", question)
+        return self._once(question, file, lambda: list(self._rows(file, Case)))
 
     def predictions(self, model: str, question: str) -> dict[str, Prediction]:
         """Key -> prediction; none where the answers are not parsed yet.
 
-        Those of one question at a time are kept: gallery and statistics both need them, and reading them takes longest.
+        Those of one question at a time, its wordings together, are kept: gallery, statistics and prompt sensitivity all
+        need them, and reading them takes longest.
         """
-        if self._latest[0] != question:
-            self._latest = question, {}
-        kept = self._latest[1]
-        if model not in kept:
-            kept[model] = {row.key: row for row in self._rows(rows_file("predictions", model, question), Prediction)}
-        return kept[model]
+        file = rows_file("predictions", model, question)
+        return self._once(question, file, lambda: {row.key: row for row in self._rows(file, Prediction)})
 
     def responses(self, model: str, question: str, keep: Collection[str]) -> "Answers":
         """What a model answered: the texts of the keys in `keep`, the failures, and how many keys there are."""
@@ -130,6 +129,20 @@ class Run:
         for row in self._rows(rows_file("responses", model, question), Response):
             answers.add(row, keep)
         return answers
+
+    def loaded(self, model: str) -> Mapping[str, Any]:
+        """What run.json says of the engine of a model; empty where it says nothing."""
+        return mapping(self.manifest.engines.get(model))
+
+    def _once(self, question: str, file: Path, make: Callable[[], T]) -> T:
+        plain = question.partition(VARIANT)[0]
+        if self._latest[0] != plain:
+            self._latest = plain, {}
+        kept = self._latest[1]
+        if file not in kept:
+            kept[file] = make()
+        found: T = kept[file]
+        return found
 
     def _rows(self, file: Path, kind: type[R]) -> Iterator[R]:
         path = self.folder / file
@@ -148,6 +161,11 @@ class Run:
     def _notice(self, sentence: str) -> None:
         if sentence not in self.notices:
             self.notices.append(sentence)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A value of run.json where a table should stand; empty where something else does."""
+    return value if isinstance(value, Mapping) else {}
 
 
 class Cost(NamedTuple):

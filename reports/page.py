@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.records import METRICS
-from harness.store import PAGE
+from harness.store import PAGE, write_atomically
 from prompts import PAPER
 from reports import (
     assets,
@@ -68,19 +68,18 @@ def write(run_folder: Path, out: Path | None = None) -> Path:
         StoreError: the folder holds no run.
     """
     target = out or run_folder / PAGE
-    page = render(read(run_folder))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.part")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(target)
+    write_atomically(target, render(read(run_folder)))
     return target
 
 
 def render(run: Run) -> str:
     """The page as text: the same run gives the same bytes."""
     browser = Browser(run)
-    sections = {one.name: _section(run, one, f"q{place}", browser) for place, one in enumerate(run.questions())}
     main = {question.name for question in run.main_questions()}
+    sections = {
+        one.name: _section(run, one, f"q{place}", browser, one.name in main)
+        for place, one in enumerate(run.questions())
+    }
     groups = {
         task: [sections[question.name] for question in questions if question.name in main]
         for task, questions in run.tasks().items()
@@ -126,10 +125,9 @@ def _summary(run: Run, sections: Iterable[Section]) -> dict[str, Any]:
     }
 
 
-def _section(run: Run, question: Question, anchor: str, browser: Browser) -> Section:
-    scores = tables.scores_of(run, question.name)
+def _section(run: Run, question: Question, anchor: str, browser: Browser, main: bool) -> Section:
+    """One question; a paraphrase, which is folded away, shows neither chart nor statistics."""
     name = question_title(question)
-    drawn = figures.bars(scores, run.models, name, legend=False)
     follows = style.paper_figure(question.dataset)
     asked = gallery.read(run, question, browser.most)
     browser.add(name, asked)
@@ -138,13 +136,19 @@ def _section(run: Run, question: Question, anchor: str, browser: Browser) -> Sec
         title=name,
         anchor=anchor,
         caption=f"{name}, as in the paper's {follows}" if follows else name,
-        chart=chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models)),
+        chart=_bars(run, question, name, anchor) if main else Markup(),
         board=tables.leaderboard(run, question),
         labels=ranking.label_table(run, question),
         asked=asked,
         prompt=_prompt(run, question),
-        statistics=statistics.read(run, question, anchor, chart),
+        statistics=statistics.read(run, question, anchor, chart) if main else statistics.Statistics(),
     )
+
+
+def _bars(run: Run, question: Question, name: str, anchor: str) -> Markup:
+    scores = tables.scores_of(run, question.name)
+    drawn = figures.bars(scores, run.models, name, legend=False)
+    return chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models))
 
 
 def _paraphrased(run: Run, block: sensitivity_rows.Block, sections: Mapping[str, Section]) -> dict[str, Any]:
