@@ -62,9 +62,8 @@ def diagram(calibrations: Mapping[str, Calibration], models: Sequence[str]) -> "
         axes.plot([0, 100], [0, 100], "--", color=style.INK, lw=1, gid="perfect")
         for model, one in calibrations.items():
             _curve(axes, one, colours[model], f"curve-{list(models).index(model)}")
-        ticks = range(0, 101, 25)
-        axes.set_xticks(ticks, [f"{tick} %" if tick == 100 else str(tick) for tick in ticks])
-        axes.set_yticks(ticks, [f"{tick} %" if tick == 100 else str(tick) for tick in ticks])
+        axes.set_xticks(*style.percent_ticks())
+        axes.set_yticks(*style.percent_ticks())
         axes.set_xlim(-3, 103)
         axes.set_ylim(-3, 103)
         axes.set_aspect("equal")

@@ -11,7 +11,7 @@ from harness.store import write_atomically
 from reports import assets, page, style
 from reports.gallery import short
 from reports.load import Question, Run, read
-from reports.tables import MAP, Cell
+from reports.tables import MAP, Cell, estimated
 
 NAME = "comparison.html"
 UNSET = "not set"
@@ -148,7 +148,7 @@ def _board(runs: Sequence[Run], question: Question) -> Board:
             estimates = [_estimate(score, metric) for score in scores]
             if any(estimates):
                 title = style.title("metrics", metric)
-                lines.append(Line(model, colours[model], title, tuple(map(_cell, estimates)), _changes(estimates)))
+                lines.append(Line(model, colours[model], title, tuple(map(estimated, estimates)), _changes(estimates)))
     return Board(page.question_title(question), tuple(lines))
 
 
@@ -157,13 +157,6 @@ def _estimate(score: Score | None, metric: str) -> Estimate | None:
         return None
     found = score.mean_average_precision if metric == MAP else score.metrics.get(metric)
     return found if found and isfinite(found.value) else None
-
-
-def _cell(estimate: Estimate | None) -> Cell:
-    if estimate is None:
-        return Cell(style.MISSING)
-    interval = f"{style.percent(estimate.low)}, {style.percent(estimate.high)}"
-    return Cell(style.percent(estimate.value), estimate.value, interval)
 
 
 def _changes(estimates: Sequence[Estimate | None]) -> tuple[Cell, ...]:

@@ -1,8 +1,8 @@
 """What the answers cost: seconds, pictures a second and tokens, model by model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -70,8 +70,7 @@ def in_words(rows: Sequence[CostRow]) -> str:
 
 
 def _device(run: Run, model: str) -> str:
-    loaded: Any = run.manifest.engines.get(model)
-    fields: Mapping[str, Any] = loaded if isinstance(loaded, Mapping) else {}
+    fields = run.loaded(model)
     return short(", ".join(str(fields[name]) for name in ("engine", "device", "batch_size") if fields.get(name)))
 
 

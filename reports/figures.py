@@ -161,7 +161,7 @@ def _baseline(axes: "Axes", score: Score | None, metrics: Sequence[str]) -> None
 
 def _percent_axis(axes: "Axes", metrics: Sequence[str]) -> None:
     axes.set_ylim(0, 103)
-    axes.set_yticks(range(0, 101, 25), [f"{tick} %" if tick == 100 else str(tick) for tick in range(0, 101, 25)])
+    axes.set_yticks(*style.percent_ticks())
     axes.set_xticks(range(len(metrics)), [style.title("metrics", metric) for metric in metrics])
     axes.set_xlim(-0.55, len(metrics) - 0.45)
     axes.grid(axis="y")

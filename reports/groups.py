@@ -90,7 +90,7 @@ def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Fi
         for row, (_, values) in enumerate(rows):
             axes.axhspan(row - 0.5, row + 0.5, color=style.INK, alpha=0.045 if values and row % 2 else 0, lw=0)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xticks(range(0, 101, 25), ["0", "25", "50", "75", "100 %"])
+        axes.set_xticks(*style.percent_ticks())
         axes.set_xlim(-2, 102)
         axes.grid(axis="x")
         axes.spines["bottom"].set_visible(False)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 from harness.findings import Findings
 from reports import style
@@ -53,12 +52,6 @@ def table(found: Findings) -> PairTable | None:
     )
 
 
-def points(value: float) -> str:
-    """A difference of two shares in points, with its sign: 0.125 -> "+12.5"."""
-    shown = style.percent(abs(value))
-    return shown if not isfinite(value) or not float(shown) else f"{'+' if value > 0 else '−'}{shown}"
-
-
 def chance(p: float) -> Cell:
     """A p-value."""
     return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
@@ -75,7 +68,7 @@ def _rising(pair: Difference) -> Difference:
 
 def _row(pair: Difference) -> PairRow:
     size = pair.accuracy
-    difference = Cell(points(size.value), size.value, f"{points(size.low)}, {points(size.high)}")
+    difference = Cell(style.signed(size.value), size.value, f"{style.signed(size.low)}, {style.signed(size.high)}")
     p, adjusted = chance(pair.p), chance(pair.adjusted)
     told = Cell(adjusted.text, adjusted.sort, best=pair.adjusted < LEVEL)
     return PairRow(pair.first, pair.second, pair.n, difference, p, told)
@@ -90,4 +83,4 @@ def _squares(model: str, models: Sequence[str], pairs: Iterable[Difference]) -> 
             yield Cell("" if other == model else style.MISSING)
         else:
             value = sign * pair.accuracy.value
-            yield Cell(points(value), value, best=pair.adjusted < LEVEL)
+            yield Cell(style.signed(value), value, best=pair.adjusted < LEVEL)

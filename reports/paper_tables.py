@@ -171,9 +171,8 @@ def digits(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """A difference in points with its sign; no sign where it prints as zero."""
-    text = digits(value)
-    return f"+{text}" if value is not None and round(value, DIGITS) > 0 else text.replace("-", "−")
+    """A difference in points as printed, with its sign."""
+    return style.signed(None if value is None else value / 100, DIGITS)
 
 
 def _rows(run: Run, table: PaperTable, group: Group) -> list[Row]:

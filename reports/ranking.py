@@ -1,13 +1,13 @@
 """Average precision label by label, for the models that have evidence."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 
 from harness.records import Score
 from reports import style
 from reports.load import Question, Run
-from reports.tables import Cell, number, scores_of
+from reports.tables import Cell, number, scores_of, spanned
 
 
 @dataclass(frozen=True)
@@ -42,20 +42,13 @@ def _row(label: str, scores: Mapping[str, Score]) -> LabelRow:
     values = _finite([value for value, _ in found])
     best = style.percent(max(values)) if len(values) > 1 else None
     cells = tuple(_cell(value, rate, best) for value, rate in found)
-    return LabelRow(label, cells, _base(_finite([rate for _, rate in found])))
+    return LabelRow(label, cells, spanned(_finite([rate for _, rate in found])))
 
 
 def _cell(value: float | None, rate: float | None, best: str | None) -> Cell:
     shown = number(value)
     below = shown.sort is not None and rate is not None and shown.sort <= rate
     return replace(shown, best=shown.text == best, below=below)
-
-
-def _base(rates: Sequence[float]) -> Cell:
-    if not rates:
-        return number(None)
-    ends = dict.fromkeys(style.percent(rate) for rate in (min(rates), max(rates)))
-    return Cell("–".join(ends), min(rates))
 
 
 def _finite(values: Iterable[float | None]) -> list[float]:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from harness.findings import Findings, Rule
-from reports import style
-from reports.tables import Cell, number
+from reports.tables import Cell, number, spanned
 
 
 @dataclass(frozen=True)
@@ -49,6 +48,5 @@ def _row(rule: Rule, models: tuple[str, ...], found: Findings) -> RuleRow:
     cells = tuple(number(rule.broken[model] / found.answered[model]) for model in models)
     if first == second:
         return RuleRow(f"{first}: said and denied", cells, number(None))
-    rates = sorted(rule.gold[model] / found.answered[model] for model in models)
-    ends = dict.fromkeys(style.percent(rate) for rate in (rates[0], rates[-1]))
-    return RuleRow(f"{first} + {second}", cells, Cell("–".join(ends), rates[0]))
+    rates = [rule.gold[model] / found.answered[model] for model in models]
+    return RuleRow(f"{first} + {second}", cells, spanned(rates))

@@ -7,7 +7,7 @@ from typing import Any
 
 from reports import style
 from reports.gallery import Asked, short
-from reports.load import Run
+from reports.load import Run, mapping
 
 UNEVEN = 2
 """So many times as many image tokens on one dataset as on another are worth a sentence."""
@@ -83,7 +83,7 @@ def _row(run: Run, model: str, colour: str, datasets: Sequence[str], asked: Sequ
         model=model,
         colour=colour,
         policy=_policy(run, model),
-        chosen=_fields(_mapping(run.manifest.policies.get(model))),
+        chosen=_fields(mapping(run.manifest.policies.get(model))),
         all=spread(every),
         requests=len(every),
         datasets=tuple(map(spread, counts.values())),
@@ -91,9 +91,9 @@ def _row(run: Run, model: str, colour: str, datasets: Sequence[str], asked: Sequ
 
 
 def _policy(run: Run, model: str) -> str:
-    loaded = _mapping(run.manifest.engines.get(model))
+    loaded = run.loaded(model)
     words = loaded.get("policy")
-    return short(str(words), 600) if words else _fields(_mapping(loaded.get("protocol"))) or UNRECORDED
+    return short(str(words), 600) if words else _fields(mapping(loaded.get("protocol"))) or UNRECORDED
 
 
 def _chosen_notes(rows: Sequence[Row]) -> list[str]:
@@ -110,7 +110,7 @@ def _same_network(run: Run) -> list[str]:
     notes, first = [], dict[str, str]()
     for model in run.models:
         other = first.setdefault(model.partition("@")[0], model)
-        one, two = (_mapping(_mapping(run.manifest.engines.get(name)).get("protocol")) for name in (other, model))
+        one, two = (mapping(run.loaded(name).get("protocol")) for name in (other, model))
         differ = [name for name in one if name in two and one[name] != two[name]]
         if differ:
             changes = ", ".join(f"{short(name)} {short(f'{one[name]} / {two[name]}')}" for name in differ)
@@ -149,7 +149,3 @@ def _unequal(rows: Sequence[Row]) -> list[str]:
 
 def _fields(values: Mapping[str, Any]) -> str:
     return short(", ".join(f"{name} {value}" for name, value in values.items()), 600)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

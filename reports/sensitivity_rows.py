@@ -135,7 +135,7 @@ def dots(block: Block, models: Sequence[str], name: str) -> "Figure":
         if block.constant is not None:
             axes.axhline(100 * block.constant, ls="--", color=style.INK, lw=1.1, gid="baseline")
         axes.set_ylim(0, 103)
-        axes.set_yticks(range(0, 101, 25), [f"{tick} %" if tick == 100 else str(tick) for tick in range(0, 101, 25)])
+        axes.set_yticks(*style.percent_ticks())
         axes.set_xticks(range(len(variants)), list(map(style.visible, variants)))
         axes.set_xlim(-0.5, len(variants) - 0.5)
         axes.grid(axis="y")

@@ -128,6 +128,19 @@ def percent(value: float | None, digits: int = 1) -> str:
     return f"{round(value * 100, digits) + 0.0:.{digits}f}"  # plus zero: no "-0.0"
 
 
+def percent_ticks() -> tuple[list[int], list[str]]:
+    """Where an axis of percent has its ticks, and what stands there: 0, 25, 50, 75, 100 %."""
+    return [0, 25, 50, 75, 100], ["0", "25", "50", "75", "100 %"]
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """A difference of two shares in points with its sign, 0.125 -> "+12.5"; none where it prints as zero."""
+    shown = percent(value, digits)
+    if shown == MISSING or not float(shown):
+        return shown
+    return f"+{shown}" if float(shown) > 0 else shown.replace("-", "−")
+
+
 def visible(text: object) -> str:
     """The text with control, format (bidi, zero width) and unpaired characters as ⟨U+202E⟩; line ends and tabs stay."""
     plain = str(text)

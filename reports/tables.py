@@ -144,6 +144,14 @@ def number(value: float | None) -> Cell:
     return Cell(style.percent(value), value if value is not None and isfinite(value) else None)
 
 
+def spanned(rates: Sequence[float]) -> Cell:
+    """Rates that may differ between models, as one cell: "12.5", or "12.5–14.0"; a dash for none."""
+    if not rates:
+        return number(None)
+    ends = dict.fromkeys(style.percent(rate) for rate in (min(rates), max(rates)))
+    return Cell("–".join(ends), min(rates))
+
+
 def _row(score: Score, colour: str, best: Mapping[str, str]) -> Row:
     return Row(
         name=score.model,
@@ -166,7 +174,7 @@ def _ranking(score: Score, best: str | None) -> Cell:
     notes = [f"floor {style.percent(floor)}"]
     if score.ranked < score.scored:
         notes.append(f"{score.ranked:,} of {score.scored:,} ranked")
-    return _estimated(score.mean_average_precision, best, floor, tuple(notes))
+    return estimated(score.mean_average_precision, best, floor, tuple(notes))
 
 
 def _baseline_row(score: Score) -> Row:
@@ -198,10 +206,13 @@ def _highest(estimates: Sequence[Estimate | None]) -> str:
 def _cell(score: Score | None, metric: str, best: Mapping[str, str]) -> Cell:
     if score is None:
         return Cell(style.MISSING)
-    return _estimated(score.metrics.get(metric), best.get(metric), score.baseline.get(metric))
+    return estimated(score.metrics.get(metric), best.get(metric), score.baseline.get(metric))
 
 
-def _estimated(estimate: Estimate | None, best: str | None, floor: float | None, notes: tuple[str, ...] = ()) -> Cell:
+def estimated(
+    estimate: Estimate | None, best: str | None = None, floor: float | None = None, notes: tuple[str, ...] = ()
+) -> Cell:
+    """A cell with its interval; best where it prints as `best`, below where it is not above `floor`."""
     if estimate is None or not isfinite(estimate.value):
         return Cell(style.MISSING)
     text = style.percent(estimate.value)

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binomtest
 
 from harness.store import quoted
-from reports import calibration, confusion, cost, gallery, groups, load, page, pairs, rules, statistics
+from reports import calibration, confusion, cost, gallery, groups, load, page, pairs, rules, statistics, style
 from tasks.calibration import calibrate
 from tests.reports.conftest import MODELS, SCRIPT, make_run
 from tests.reports.markup import parsed
@@ -97,7 +97,7 @@ def test_the_square_is_antisymmetric(found):
 
 
 def test_numbers_in_words():
-    assert [pairs.points(x) for x in (0.125, -0.125, 0.0, -0.0001)] == ["+12.5", "−12.5", "0.0", "0.0"]
+    assert [style.signed(x) for x in (0.125, -0.125, 0.0, -0.0001)] == ["+12.5", "−12.5", "0.0", "0.0"]
     assert [pairs.chance(p).text for p in (0.0001, 0.04, 1.0)] == ["< 0.001", "0.040", "1.000"]
 
 
