@@ -2,8 +2,10 @@
 
 # mypy: disallow-untyped-calls=False
 
+import gc
 import logging
 import os
+import weakref
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,9 +20,14 @@ if TYPE_CHECKING:
 _CPU_CACHE = 2 << 30
 """Bytes for keys and values on a CPU; VLLM_CPU_KVCACHE_SPACE (GiB) overrides it. On a GPU vLLM takes what is left."""
 
+_running: "list[weakref.ref[Any]]" = []
+"""The engine of this process that answers, if any."""
+
 
 def start(model: ChatModel, room: int, cards: int = 1) -> Any:
     """vLLM's engine on an adapter's checkpoint, for `room` requests at once, spread over so many cards.
+
+    The one started before it in this process is ended: it answers no more, and its memory is free.
 
     Raises:
         AdapterError: vLLM does not start, with its reason.
@@ -73,8 +80,24 @@ def _start(model: ChatModel, room: int, cards: int) -> Any:
         **({"enforce_eager": True, "kv_cache_memory_bytes": _CPU_CACHE} if place == "cpu" else {}),
     )
     config, known = _configured(model, arguments)
+    _end_running()
     with for_workers(known) if config.parallel_config.world_size > 1 else nullcontext():
-        return LLMEngine.from_vllm_config(config, disable_log_stats=True)
+        engine = LLMEngine.from_vllm_config(config, disable_log_stats=True)
+    _running.append(weakref.ref(engine))
+    return engine
+
+
+def _end_running() -> None:
+    """End the vLLM that answered before.
+
+    Left to the garbage collector, it would end at any later time, and take with it the groups of processes, which all
+    engines of this process share, in the middle of the next one's work.
+    """
+    while _running:
+        engine = _running.pop()()
+        if engine is not None:
+            engine.engine_core.shutdown()
+    gc.collect()  # what one left behind whose start failed, or a model of transformers on the card
 
 
 def _configured(model: ChatModel, arguments: Any) -> tuple[Any, "Blank"]:

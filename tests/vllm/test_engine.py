@@ -1,5 +1,6 @@
 """The engine with the real vLLM: what may go wrong with a request, and how an answer ends."""
 
+import gc
 import shutil
 
 import pytest
@@ -114,6 +115,14 @@ def test_the_engine_says_what_it_is(vllm):
     assert said["engine"] == "vllm"
     assert (said["vllm"], said["device"], said["dtype"]) == ("0.32.0", "cpu", "torch.float32")
     assert said["vision"] == "vllm"
+
+
+def test_an_engine_that_is_collected_late_does_not_disturb_the_next(requests):
+    first = asking.engine(NAME, "vllm")
+    second = asking.engine(NAME, "vllm")
+    del first
+    gc.collect()
+    assert len(asking.answers(second, requests, Decoding(max_new_tokens=2))) == len(requests)
 
 
 def test_weights_that_do_not_fit_are_one_sentence(tmp_path):
