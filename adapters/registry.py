@@ -1,7 +1,7 @@
 """From a model's name to the class that reads it and the weights it reads. Imports no torch until `load` is called.
 
     llava-v1.5-7b                 a name of adapters/models.toml, or of another package's plug-in
-    llava-v1.5-7b@FOLDER_OR_REPO  the same adapter on another checkpoint
+    llava-v1.5-7b@FOLDER_OR_REPO  the same adapter on another checkpoint, or on what a training left in FOLDER/model
     hf:FOLDER_OR_REPO             any chat model that transformers loads
     openai:MODEL@URL              a model behind an OpenAI-compatible server: vllm serve, SGLang, a hosted one
     path/to/file.py:Class         a class of your own; @FOLDER_OR_REPO may follow
@@ -30,6 +30,7 @@ from harness.records import Record
 GROUP = "face_harness.adapters"
 MINIATURES = Path(__file__).parent / "miniatures"
 _HERE = Path(__file__).parent
+_CONFIG = "config.json"
 _ENDPOINT = re.compile(r"openai:(?P<model>\S+?)@(?P<url>https?://\S+)")
 _LONGEST = 240
 """Characters of an endpoint's name as a folder's; file systems take 255 bytes."""
@@ -67,6 +68,8 @@ class ModelSpec(Record):
     policy: Policy | None = None
     """What becomes of a picture, and what of it can be chosen; None where only the adapter knows."""
     note: str = ""
+    finetune: bool = False
+    """Whether `python -m harness finetune` knows the parts of its network."""
     engines: tuple[str, ...] = ("hf",)
     """The engines that can run it."""
     fidelity: str = ""
@@ -144,7 +147,7 @@ class ModelSpec(Record):
         return found
 
     def _miniature_folder(self) -> str:
-        if not (self.miniature / "config.json").is_file():
+        if not (self.miniature / _CONFIG).is_file():
             raise AdapterError(
                 f"the miniature of '{self.name}' is not at {self.miniature}: restore the folder, "
                 f"or use the published weights with --profile paper, or name a checkpoint: '{self.name}@FOLDER'"
@@ -182,7 +185,14 @@ def spec(name: str) -> ModelSpec:
     if own := _OWN.fullmatch(name):
         return ModelSpec(name=name, adapter=own["adapter"], checkpoint=own["checkpoint"])
     base, _, checkpoint = name.partition("@")
-    return _named(base).model_copy(update={"name": name, "checkpoint": checkpoint or None})
+    return _named(base).model_copy(update={"name": name, "checkpoint": _result_of(checkpoint) or None})
+
+
+def _result_of(checkpoint: str) -> str:
+    """The checkpoint itself, or the one that a training left in this folder."""
+    model = Path(checkpoint, "model")
+    inside = checkpoint and not Path(checkpoint, _CONFIG).is_file() and (model / _CONFIG).is_file()
+    return str(model) if inside else checkpoint
 
 
 def _endpoint(name: str) -> ModelSpec:

@@ -79,9 +79,14 @@ def split_off(
     for place, name in enumerate(faces.datasets):
         if name not in whole:
             own = np.flatnonzero(faces.dataset_N == place)
-            group = _TOGETHER.get(name, str)
-            held_N[own] = luck(f"hold out {seed} {name} {group(one)}" for one in faces.ids[own]) < share
+            held_N[own] = held_out(name, faces.ids[own], share, seed)
     return faces.subset(~held_N), faces.subset(held_N)
+
+
+def held_out(dataset: str, ids: Iterable[str], share: float, seed: int = 0) -> npt.NDArray[np.bool_]:
+    """Which faces of a dataset are held out, from their ids alone; see `split_off`."""
+    group = _TOGETHER.get(dataset, str)
+    return luck(f"hold out {seed} {dataset} {group(one)}" for one in ids) < share
 
 
 def few(faces: LabelledFaces, limit: int, seed: int = 0) -> LabelledFaces:

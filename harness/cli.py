@@ -12,6 +12,7 @@ import typer
 
 from harness.cli_data import data_app
 from harness.cli_faceinsight import app as faceinsight_app
+from harness.cli_finetune import app as finetune_app
 from harness.cli_words import (
     EXIT_FAILURES,
     Address,
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 adapters_app = typer.Typer(no_args_is_help=True, help="Make and list adapters.")
 app.add_typer(faceinsight_app)
+app.add_typer(finetune_app)
 app.add_typer(adapters_app, name="adapters")
 app.add_typer(data_app, name="data")
 

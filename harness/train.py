@@ -61,7 +61,7 @@ def train_faceinsight(
         correlations.write(out / correlations.NAME, found.correlations)
     set_threads(0)
     frozen = frozen_parts(recipe)
-    trainer = train(course(recipe, found, frozen, maps or root / MAPS, out / "checkpoints", [_Progress(console)]))
+    trainer = train(course(recipe, found, frozen, maps or root / MAPS, out / "checkpoints", [Progress(console)]))
     weights = trainer.weights()
     if first:
         save(trainer.course.built, weights, out / "model", whole or recipe.parts is None)
@@ -122,7 +122,7 @@ def _conclude(console: Console, trainer: FaceTrainer, folder: Path) -> None:
     console.print(f"python -m harness run --models faceinsight@{folder} ...", markup=False, soft_wrap=True)
 
 
-class _Progress(TrainerCallback):
+class Progress(TrainerCallback):
     """A line per evaluation."""
 
     def __init__(self, console: Console) -> None:

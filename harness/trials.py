@@ -113,7 +113,7 @@ class Trials:
         if not file.exists():
             return None
         trial = self._read(file)
-        if config is not None and (other := _differences(trial.config, config)):
+        if config is not None and (other := differences(trial.config, config)):
             raise StoreError(
                 f"{file} was run with other settings ({other}). Remove it, or choose another folder for the new ones."
             )
@@ -153,7 +153,7 @@ def read_trials(folder: Path) -> list[Trial]:
     return Trials(folder).read()
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """The settings that differ, such as "steps 400, now 800"; JSON knows no tuples, so both are seen through it."""
     new = json.loads(json.dumps(new))
     return "; ".join(
