@@ -143,13 +143,11 @@ class _Job:
             if grid.find(rate) is None:
                 self._learn(rate, train, held)
         trials = grid.all(recipe.rates)
-        chosen = best(trials)
         if self.first:
             grid.write_table(trials)
             _show(console, trials)
-            if not self._finished(chosen):
-                self._conclude(trials, chosen)
-        self._wait()
+        if not self._finished(best(trials)):
+            self._conclude(trials, held)
         console.print(f"model: {grid.model}", soft_wrap=True)
         console.print(f"python -m harness run --models {_plain(self.spec.name)}@{grid.out} ...", markup=False, soft_wrap=True)
 
@@ -180,30 +178,41 @@ class _Job:
 
     def _pupil(self) -> Pupil:
         """The model as it was before, made ready to learn."""
-        return Pupil(self._adapter(self.source), self.recipe, self.encoder, self.recipe.training.seed)
-
-    def _adapter(self, source: str) -> ChatModel:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
-        protocol = self.spec.protocol.get(self.options.profile, {})
-        adapter: ChatModel = self.spec.load()(source, device, self.recipe.training.precision, protocol)
+        adapter = self._adapter(self.source, device, self.recipe.training.precision)
+        return Pupil(adapter, self.recipe, self.encoder, self.recipe.training.seed)
+
+    def _adapter(self, source: str, device: str = "auto", dtype: str = "auto") -> ChatModel:
+        adapter: ChatModel = self.spec.load()(source, device, dtype, self.spec.protocol.get(self.options.profile, {}))
         return adapter
 
     def _finished(self, chosen: Trial) -> bool:
         card = self.grid.model / CARD
         return card.is_file() and json.loads(card.read_text(encoding="utf-8"))["chosen"] == chosen.rate
 
-    def _conclude(self, trials: list[Trial], chosen: Trial) -> None:
-        """The best trial as a checkpoint."""
-        pupil = self._pupil()
-        load_learnt(pupil.model, self.grid.folder(chosen.rate))
-        shutil.rmtree(self.grid.model, ignore_errors=True)
-        save_model(pupil, self.grid.model)
-        card = json.dumps(self._card(trials, chosen), indent=1) + "\n"
-        write_atomically(self.grid.model / CARD, card)
-        write_atomically(self.grid.out / CARD, card)
+    def _conclude(self, trials: list[Trial], held: Lessons) -> None:
+        """The best trial as a checkpoint, asked once more as a run would load it, beside the model it came from."""
+        self._wait()
+        if self.first:
+            pupil = Pupil(self._adapter(self.source, "cpu", "float32"), self.recipe, self.encoder, 0)
+            load_learnt(pupil.model, self.grid.folder(best(trials).rate))
+            shutil.rmtree(self.grid.model, ignore_errors=True)
+            save_model(pupil, self.grid.model)
+        self._wait()
+        accuracy = {
+            when: examine(Desk(self._adapter(source)), held, self.decoding, self.recipe.training.batch)
+            for when, source in (("before", self.source), ("after", str(self.grid.model)))
+        }
+        if self.first:
+            for when, found in accuracy.items():
+                said = ", ".join(f"{name} {value:.4f}" for name, value in found.items())
+                self.console.print(f"validation accuracy {when}: {said}", markup=False, soft_wrap=True)
+            card = json.dumps(self._card(trials, accuracy), indent=1) + "\n"
+            write_atomically(self.grid.out / CARD, card)
+            write_atomically(self.grid.model / CARD, card)
 
-    def _card(self, trials: list[Trial], chosen: Trial) -> Mapping[str, Any]:
-        recipe = self.recipe
+    def _card(self, trials: list[Trial], accuracy: Mapping[str, Mapping[str, float]]) -> Mapping[str, Any]:
+        recipe, chosen = self.recipe, best(trials)
         return {
             "model": self.spec.name.partition("@")[0],
             "tasks": list(dict.fromkeys(asked.task for asked in self.questions)),
@@ -213,7 +222,7 @@ class _Job:
             "source": self.source,
             "fingerprint": self.settings["source"],
             "chosen": chosen.rate,
-            "validation_accuracy": chosen.accuracy,
+            "validation": accuracy,
             "trials": [trial.model_dump(mode="json") for trial in trials],
             "settings": self.settings,
             "recipe": recipe.model_dump(mode="json"),

@@ -25,6 +25,8 @@ from harness.finetune.recipe import Recipe
 FILE = "learnt.safetensors"
 ENCODER, LANGUAGE, HEAD = "vision_tower.", "language_model.", "lm_head."
 _UPDATE = ".lora_"
+_OF_LOADING = ("is_local", "local_files_only")
+"""What transformers would write down among the settings of a tokenizer."""
 
 
 class Pupil:
@@ -98,12 +100,17 @@ def load_learnt(model: nn.Module, folder: Path) -> None:
 
 def save_model(pupil: Pupil, folder: Path) -> None:
     """Write a checkpoint as published: the source's names of weights, its dtype, its processor and tokenizer."""
-    adapter = pupil.adapter
-    model: Any = pupil.merged().to(dtype_of(adapter.config))
+    adapter, dtype = pupil.adapter, dtype_of(pupil.adapter.config)
+    model: Any = pupil.merged().to(dtype)
+    for part in model.config.sub_configs:
+        getattr(model.config, part).dtype = dtype
     model.generation_config = adapter.published
     model.save_pretrained(folder)
+    # The adapter's own processor was changed on the way.
     processor = AutoProcessor.from_pretrained(adapter.source, local_files_only=guards.is_folder(adapter.source))
-    processor.save_pretrained(folder)  # the adapter's own was changed on the way
+    for word in _OF_LOADING:
+        processor.tokenizer.init_kwargs.pop(word, None)
+    processor.save_pretrained(folder)
 
 
 def dtype_of(config: Any) -> torch.dtype:

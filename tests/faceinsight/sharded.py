@@ -9,8 +9,9 @@ from typing import Any
 
 from accelerate.state import DistributedType, PartialState
 from torch.distributed.tensor import DTensor
+from transformers import Trainer
 
-from faceinsight import training
+from faceinsight import trainer
 from harness.__main__ import main
 
 _started = PartialState.__init__
@@ -22,17 +23,15 @@ def _start(self: PartialState, *words: Any, **named: Any) -> None:
         self.distributed_type = DistributedType.MULTI_GPU
 
 
-class Sharded(training.FaceTrainer):
+def _step(self: trainer.LeanTrainer, model: Any, *words: Any, **named: Any) -> Any:
     """Says whether the weights really are sharded."""
-
-    def training_step(self, model: Any, *words: Any, **named: Any) -> Any:
-        if self.state.global_step == 0:
-            kinds = {isinstance(weight, DTensor) for weight in model.parameters()}
-            sys.stdout.write(f"sharded: {self.is_fsdp_enabled and kinds == {True}}\n")
-        return super().training_step(model, *words, **named)
+    if self.state.global_step == 0:
+        kinds = {isinstance(weight, DTensor) for weight in model.parameters()}
+        sys.stdout.write(f"sharded: {self.is_fsdp_enabled and kinds == {True}}\n")
+    return Trainer.training_step(self, model, *words, **named)
 
 
 if __name__ == "__main__":
     PartialState.__init__ = _start
-    training.FaceTrainer = Sharded
+    trainer.LeanTrainer.training_step = _step
     main()
