@@ -13,11 +13,11 @@ import importlib
 import importlib.util
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field
@@ -35,6 +35,11 @@ _ENDPOINT = re.compile(r"openai:(?P<model>\S+?)@(?P<url>https?://\S+)")
 _LONGEST = 240
 """Characters of an endpoint's name as a folder's; file systems take 255 bytes."""
 _OWN = re.compile(r"(?P<adapter>.+\.py:[A-Za-z_]\w*)(?:@(?P<checkpoint>.+))?", re.DOTALL)
+
+
+Group = Literal["mllm", "specialist", "floor"]
+GROUPS: dict[str, Group] = {"all": "mllm", "specialists": "specialist", "floors": "floor"}
+"""The words of the command line for all listed models of a group."""
 
 
 def _eight() -> dict[Profile, int]:
@@ -56,6 +61,10 @@ class ModelSpec(Record):
     name: str
     adapter: str
     """"module:Class" or "path/to/file.py:Class"."""
+    group: Group = "mllm"
+    """A multimodal LLM; a network that decides between labels of its own; or what any model should be better than."""
+    spaces: tuple[str, ...] | None = None
+    """The label spaces it can answer in; None is any."""
     repo: str | None = None
     trained: str | None = None
     """Where a user's own training puts the checkpoint of a model that nobody has published."""
@@ -83,8 +92,12 @@ class ModelSpec(Record):
 
     @property
     def listed(self) -> bool:
-        """Whether this is a real network of the list, and so meant by "all": not echo, not a user's own."""
+        """Whether this is a model of the list that has weights: not echo, not a user's own."""
         return (self.repo or self.trained) is not None and self.name in _table()
+
+    def answers_in(self, space: str) -> bool:
+        """Whether the model can be asked in a label space."""
+        return self.spaces is None or space in self.spaces
 
     @property
     def miniature(self) -> Path:
@@ -169,6 +182,24 @@ class ModelSpec(Record):
 def names() -> list[str]:
     """All models that have a name: those of the list first, then the plug-ins of other packages."""
     return [*_table(), *sorted(set(_plugins()) - set(_table()))]
+
+
+def named(words: Sequence[str], profile: Profile) -> tuple[str, ...]:
+    """The names that are meant on a command line: a word of GROUPS stands for all it has, but for what is untrained."""
+    left_out = set(untrained(words, profile)) - set(words)
+    found = dict.fromkeys(name for word in words for name in (_group(word) if word in GROUPS else [word]))
+    return tuple(name for name in found if name not in left_out)
+
+
+def untrained(words: Sequence[str], profile: Profile) -> list[str]:
+    """Models of the groups among these words that have no checkpoint before somebody trains them."""
+    members = (name for word in words if word in GROUPS for name in _group(word))
+    return [name for name in members if spec(name).untrained(profile)]
+
+
+def _group(word: str) -> list[str]:
+    """The listed models of a group, in the order of the list."""
+    return [name for name, found in _table().items() if found.listed and found.group == GROUPS[word]]
 
 
 def spec(name: str) -> ModelSpec:
