@@ -4,6 +4,7 @@ transformers 5 can load a tokenizer that drops all spaces without a warning; pro
 tokens, or none; a question can contain the text of a special token and so pass for a second image.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from adapters.base import Protocols
 from harness.errors import AdapterError, UnknownNameError
 
 PROBE = "Is she 25, or over 70?\nNext line:  two spaces, Émile, naïve, 34 % - 脸."
+CARD = "finetune.json"
+"""Beside a fine-tuned checkpoint: what it was fine-tuned on, and how."""
 _PLACEHOLDERS = ("image_token", "video_token", "placeholder")
 
 
@@ -32,6 +35,15 @@ def is_folder(source: str) -> bool:
     if path.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
         raise AdapterError(f"there is no folder {source}, and it is not a repository id of the form owner/name")
     return False
+
+
+def card(source: str) -> dict[str, Any] | None:
+    """What `python -m harness finetune` wrote beside a checkpoint of its own, as far as reports need it."""
+    try:
+        found = json.loads(Path(source, CARD).read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("tasks", "questions", "method")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager

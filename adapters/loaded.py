@@ -151,6 +151,11 @@ class Loaded:
         return getattr(self.config, "_commit_hash", None)
 
     @property
+    def finetuned(self) -> dict[str, Any] | None:
+        """What a fine-tuned checkpoint says of itself: tasks, questions, method; None where it says nothing."""
+        return guards.card(self.source)
+
+    @property
     def parameters(self) -> int:
         """How many numbers the network has."""
         return sum(weight.numel() for weight in self.model.parameters())

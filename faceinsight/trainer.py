@@ -1,4 +1,4 @@
-"""HF Trainer as both trainings use it: examples drawn by weight, AdamW, cosine with warm-up, early stopping, resumption.
+"""HF Trainer as both trainings use it: weighted draws, AdamW, cosine with warm-up, early stopping, resumption.
 
 One process, several (DDP or FSDP2, started by torchrun or accelerate launch) and several nodes are the same code.
 Checkpoints hold what learns, not the frozen gigabytes.

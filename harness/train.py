@@ -18,7 +18,8 @@ from faceinsight import checkpoint, correlations
 from faceinsight.assembly import Built, Frozen, frozen_half, pretrained
 from faceinsight.prepare import Material, course, material
 from faceinsight.recipe import Recipe, load_recipe
-from faceinsight.training import METRIC, FaceTrainer, train
+from faceinsight.trainer import METRIC
+from faceinsight.training import FaceTrainer, train
 from harness.engines.quiet import quiet
 from harness.engines.threads import set_threads
 from harness.errors import ConfigError

@@ -84,6 +84,8 @@ class Row:
     cells: tuple[Cell, ...]
     measured_on: str
     """The mark that no measured number may be quoted without."""
+    learnt: str = ""
+    """What a fine-tuned checkpoint says it was fine-tuned on, such as "expr"; empty where it says nothing."""
 
     @property
     def name(self) -> str:
@@ -93,7 +95,7 @@ class Row:
     @property
     def setting_text(self) -> str:
         """The setting in words."""
-        return IN_WORDS[self.setting]
+        return f"fine-tuned on {self.learnt}" if self.learnt else IN_WORDS[self.setting]
 
     @property
     def scored(self) -> str:
@@ -176,9 +178,10 @@ def signed(value: float | None) -> str:
 
 
 def _rows(run: Run, table: PaperTable, group: Group) -> list[Row]:
-    ours = {name: [model for model in run.models if paper().printed(model) == name] for name in group.values}
+    known = {model: paper().printed(model) for model in run.models}
+    beside = [model for model, name in known.items() if name in group.values]
+    ours = {name: [one for one in beside if known[one] == name and _answered(run, group, one)] for name in group.values}
     rows = [_row(run, group, model, name) for name, models in ours.items() for model in models or [""]]
-    beside = {model for models in ours.values() for model in models}
     others = [
         _row(run, group, model) for model in run.models if model not in beside and _belongs(run, table, group, model)
     ]
@@ -197,7 +200,19 @@ def _belongs(run: Run, table: PaperTable, group: Group, model: str) -> bool:
     if setting == "training-free":
         asked = {question.name for question in run.manifest.questions}
         return any(place.question in asked for place in group.cells)
+    return _answered(run, group, model)
+
+
+def _answered(run: Run, group: Group, model: str) -> bool:
     return any((model, place.question) in run.scores for place in group.cells)
+
+
+def _learnt(run: Run, model: str) -> str:
+    """The tasks that a fine-tuned checkpoint names; run.json may come from anywhere, so it may not be whole."""
+    engine = run.manifest.engines.get(model)
+    card = engine.get("finetuned") if isinstance(engine, dict) else None
+    tasks = card.get("tasks") if isinstance(card, dict) else None
+    return ", ".join(map(str, tasks)) if isinstance(tasks, list) else ""
 
 
 def _row(run: Run, group: Group, model: str, printed: str = "") -> Row:
@@ -208,7 +223,15 @@ def _row(run: Run, group: Group, model: str, printed: str = "") -> Row:
     ]
     setting = paper().setting(model) if model else paper().models[printed].setting
     measured = any(cell.value is not None for cell in cells)
-    return Row(group.name, setting, model, printed, tuple(cells), (mark(run) or FULL) if measured else style.MISSING)
+    return Row(
+        group=group.name,
+        setting=setting,
+        model=model,
+        printed=printed,
+        cells=tuple(cells),
+        measured_on=(mark(run) or FULL) if measured else style.MISSING,
+        learnt=_learnt(run, model) if setting == "fine-tuned" else "",
+    )
 
 
 def _measured(place: Place, score: Score | None) -> Cell:

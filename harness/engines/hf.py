@@ -66,7 +66,7 @@ class HFEngine:
 
     def identity(self) -> dict[str, object]:
         """What is to be written down about the loaded model beside its name; fields an adapter lacks are left out."""
-        fields = ("source", "revision", "device", "dtype", "parameters", "protocol", "maps")
+        fields = ("source", "revision", "device", "dtype", "parameters", "protocol", "maps", "finetuned")
         found = {name: getattr(self.model, name) for name in fields if getattr(self.model, name, None) is not None}
         plain = {name: value if isinstance(value, int | dict) else str(value) for name, value in found.items()}
         return {"engine": "transformers", "batch_size": self.batch_size, **plain}

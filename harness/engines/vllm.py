@@ -67,7 +67,10 @@ class VllmEngine:
         """What is to be written down about the loaded model beside its name."""
         settings = self._vllm.model_config
         revision = {"revision": self.model.revision} if self.model.revision else {}
-        return revision | {
+        finetuned = {"finetuned": self.model.finetuned} if self.model.finetuned else {}
+        return {
+            **revision,
+            **finetuned,
             "engine": "vllm",
             "vllm": _version(),
             "vision": "transformers" if self.model.on_vllm and self.model.on_vllm.own_vision else "vllm",

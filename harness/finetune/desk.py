@@ -13,6 +13,7 @@ import torch
 from accelerate.utils import gather_object
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import BatchFeature
 
 from adapters.hf import ChatModel
 from faceinsight.lessons import IGNORED
@@ -57,7 +58,7 @@ class Desk:
         lead = "" if prompt[-1].isspace() else " "
         before, whole = self._ids(prompt), self._ids(prompt + lead + lesson.answer)
         if whole[: len(before)] != before:
-            raise AdapterError(f"the tokenizer of {self.adapter.source} joins the prompt and the answer '{lesson.answer}'")
+            raise AdapterError(f"the tokenizer of {self.adapter.source} joins prompt and answer '{lesson.answer}'")
         return [*whole[len(before) :], self.adapter.stop_ids[0]]
 
     def answers(self, rows: Sequence[Lesson], decoding: Decoding) -> list[Prediction]:
@@ -71,7 +72,7 @@ class Desk:
             for row, reply in zip(rows, replies, strict=True)
         ]
 
-    def _asked(self, rows: Sequence[Lesson]) -> dict[str, Any]:
+    def _asked(self, rows: Sequence[Lesson]) -> BatchFeature:
         pictures = [self.adapter.image(images.read(row.sample.image)) for row in rows]
         return self.adapter.batch(pictures, [row.text for row in rows])
 

@@ -21,6 +21,7 @@ from rich.table import Table
 from torch import distributed
 
 from adapters.base import Profile
+from adapters.guards import CARD
 from adapters.hf import ChatModel
 from adapters.registry import ModelSpec, names, spec
 from harness.checkpoints import fingerprint
@@ -41,9 +42,7 @@ from harness.toys import training_faces
 from harness.train import Progress
 from harness.versions import versions
 from tasks.datasets import DataOptions
-from tasks.registry import Question, questions_of
-
-CARD = "finetune.json"
+from tasks.registry import questions_of
 
 
 class Options(Record):
@@ -101,6 +100,7 @@ class _Job:
     def __init__(self, options: Options) -> None:
         quiet()
         self.spec = tunable(options.model)
+        self.name = options.model.partition("@")[0]
         self.questions = questions_of(options.tasks, options.datasets)
         if not self.questions:
             raise ConfigError("there is nothing to learn: name a task, --task attr, agr or expr.")
@@ -108,7 +108,7 @@ class _Job:
         self.source = self.spec.source(options.profile)
         self.recipe = _seeded(load_recipe(options.config or default_file(options.profile)), options.seed)
         self.root = data_root(options.profile, options.data) or training_faces()
-        self.grid = Grid(options.out or Path("runs/finetune") / f"{_plain(options.model)}-{'-'.join(options.tasks)}")
+        self.grid = Grid(options.out or Path("runs/finetune") / f"{self.name}-{'-'.join(options.tasks)}")
         self.decoding = Decoding(max_new_tokens=profile_of(options.profile).max_new_tokens)
         self.first = int(os.environ.get("RANK", "0")) == 0
         self.console = Console(quiet=not self.first)
@@ -116,13 +116,13 @@ class _Job:
     @property
     def encoder(self) -> bool:
         """Whether the image encoder learns."""
-        return self.recipe.train_image_encoder.get(self.spec.name.partition("@")[0], False)
+        return self.recipe.train_image_encoder.get(self.name, False)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
         """Everything that decides a trial but its rate, in JSON's types."""
         return {
-            "model": self.spec.name.partition("@")[0],
+            "model": self.name,
             "source": fingerprint(self.source),
             "questions": [asked.model_dump(mode="json") for asked in self.questions],
             "prompts": {asked.name: asked.render().template_hash for asked in self.questions},
@@ -149,7 +149,7 @@ class _Job:
         if not self._finished(best(trials)):
             self._conclude(trials, held)
         console.print(f"model: {grid.model}", soft_wrap=True)
-        console.print(f"python -m harness run --models {_plain(self.spec.name)}@{grid.out} ...", markup=False, soft_wrap=True)
+        console.print(f"python -m harness run --models {self.name}@{grid.out} ...", markup=False, soft_wrap=True)
 
     def _learn(self, rate: float, train: Lessons, held: Lessons) -> None:
         """One trial; what it learnt stays only while it is the best."""
@@ -214,7 +214,7 @@ class _Job:
     def _card(self, trials: list[Trial], accuracy: Mapping[str, Mapping[str, float]]) -> Mapping[str, Any]:
         recipe, chosen = self.recipe, best(trials)
         return {
-            "model": self.spec.name.partition("@")[0],
+            "model": self.name,
             "tasks": list(dict.fromkeys(asked.task for asked in self.questions)),
             "questions": [asked.name for asked in self.questions],
             "method": recipe.method,
@@ -247,7 +247,7 @@ def _trial(trainer: FineTuner, rate: float, seconds: float) -> Trial:
         best_step=chosen.step,
         steps=trainer.state.global_step,
         seconds=seconds,
-        learning=sum(weight.numel() for weight in trainer.model.parameters() if weight.requires_grad),
+        learning=trainer.course.pupil.learning,
         history=history,
     )
 
@@ -272,7 +272,3 @@ def _seeded(recipe: Recipe, seed: int | None) -> Recipe:
     if seed is None:
         return recipe
     return recipe.model_copy(update={"training": recipe.training.model_copy(update={"seed": seed})})
-
-
-def _plain(name: str) -> str:
-    return name.partition("@")[0]

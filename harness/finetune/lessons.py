@@ -13,13 +13,13 @@ import numpy.typing as npt
 
 from faceinsight.faces import luckiest
 from faceinsight.sampling import held_out
-from faceinsight.words import answer
 from harness.errors import ConfigError
 from harness.finetune.recipe import Data
 from harness.records import Gold, Sample
 from tasks.datasets import SOURCES, DataOptions, require
 from tasks.labels import LabelSpace, label_space
 from tasks.registry import Question, Samples, samples
+from tasks.words import answer
 
 
 class Lesson(NamedTuple):
@@ -67,7 +67,7 @@ class Lessons(Sequence[Lesson]):
 
 
 def lessons(
-    questions: Sequence[Question], root: Path, data: Data, seed: int = 0, options: DataOptions = DataOptions()
+    questions: Sequence[Question], root: Path, data: Data, seed: int = 0, options: DataOptions | None = None
 ) -> tuple[Lessons, Lessons]:
     """What is learnt from, and what training stops at.
 
@@ -85,7 +85,7 @@ def lessons(
         HarnessError: datasets are missing or malformed, or nothing is left on one of the sides.
     """
     require(root, dict.fromkeys(asked.dataset for asked in questions), lambda here: _go_on(questions, here))
-    both = [_sides(asked, root, data, seed, options) for asked in questions]
+    both = [_sides(asked, root, data, seed, options or DataOptions()) for asked in questions]
     return Lessons([train for train, _ in both]), Lessons([held for _, held in both])
 
 

@@ -15,7 +15,7 @@ from peft import LoraConfig
 from peft.tuners.lora import LoraModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoProcessor, PreTrainedModel
+from transformers import AutoProcessor
 
 from adapters import guards
 from adapters.hf import ChatModel
@@ -44,7 +44,7 @@ class Pupil:
 
     def __init__(self, adapter: ChatModel, recipe: Recipe, encoder: bool, seed: int) -> None:
         self.adapter = adapter
-        self.model: PreTrainedModel = adapter.model
+        self.model: Any = adapter.model
         self.encoder = encoder
         self.updates = _with_updates(self.model, recipe, seed) if recipe.method == "lora" else None
         for name, weight in self.model.named_parameters():
@@ -59,11 +59,15 @@ class Pupil:
             return self.updates is None or _UPDATE in name
         return True  # the projector, and LLaVA-OneVision's embedding of a line's end
 
-    def merged(self) -> PreTrainedModel:
+    @property
+    def learning(self) -> int:
+        """How many numbers learn."""
+        return sum(weight.numel() for weight in self.model.parameters() if weight.requires_grad)
+
+    def merged(self) -> Any:
         """The network as it was built, with what was learnt in its own weights."""
         if self.updates is not None:
-            self.model = self.updates.merge_and_unload()
-            self.updates = None
+            self.model, self.updates = self.updates.merge_and_unload(), None
         return self.model
 
 
@@ -101,7 +105,7 @@ def load_learnt(model: nn.Module, folder: Path) -> None:
 def save_model(pupil: Pupil, folder: Path) -> None:
     """Write a checkpoint as published: the source's names of weights, its dtype, its processor and tokenizer."""
     adapter, dtype = pupil.adapter, dtype_of(pupil.adapter.config)
-    model: Any = pupil.merged().to(dtype)
+    model = pupil.merged().to(dtype)
     for part in model.config.sub_configs:
         getattr(model.config, part).dtype = dtype
     model.generation_config = adapter.published

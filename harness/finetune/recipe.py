@@ -23,7 +23,7 @@ class Lora(Record):
     """Low-rank updates of the language model; the defaults are LLaVA-1.5's (scripts/v1_5/finetune_task_lora.sh)."""
 
     rank: int = Field(default=128, ge=1)
-    alpha: float = Field(default=256, gt=0)
+    alpha: int = Field(default=256, ge=1)
     dropout: float = Field(default=0.05, ge=0, lt=1)
     targets: str = TEXT_SIDE
     """A regular expression for the whole name of a module."""

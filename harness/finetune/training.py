@@ -73,6 +73,7 @@ class FineTuner(LeanTrainer):
     ) -> dict[str, float]:
         """Ask the validation questions; nothing of the loss is looked at."""
         self.model.eval()
+        self.model._is_fsdp_managed_module = self.is_fsdp_enabled  # then all processes go on until the last has ended
         with self.accelerator.autocast():
             found = examine(self.desk, self.course.validation, self.course.decoding, self.course.training.batch)
         named = {METRIC: float(np.mean(list(found.values()))), **{f"accuracy {name}": v for name, v in found.items()}}

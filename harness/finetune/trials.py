@@ -89,7 +89,9 @@ class Grid:
         try:
             return Trial.model_validate_json(file.read_bytes())
         except ValidationError as error:
-            raise StoreError(f"{file} is damaged: {error.errors()[0]['msg']}. Remove it; the trial is run again.") from error
+            raise StoreError(
+                f"{file} is damaged: {error.errors()[0]['msg']}. Remove it; the trial is run again."
+            ) from error
 
     def write(self, trial: Trial) -> None:
         """Keep a finished trial."""
