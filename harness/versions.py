@@ -5,7 +5,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("face-perception-harness", "torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow")
+PACKAGES = ("face-perception-harness", "torch", "torchvision", "transformers", "peft", "tokenizers", "numpy", "pillow")
 
 
 def versions() -> dict[str, str]:
