@@ -125,7 +125,11 @@ def test_those_that_can_be_fine_tuned_are_the_papers():
 @pytest.mark.parametrize(
     ("model", "error", "said"),
     [
-        ("qwen2.5-vl-7b", AdapterError, "cannot be fine-tuned here: llava-v1.5-7b, llava-onevision-7b-si, nvila-8b can"),
+        (
+            "qwen2.5-vl-7b",
+            AdapterError,
+            "cannot be fine-tuned here: llava-v1.5-7b, llava-onevision-7b-si, nvila-8b can",
+        ),
         ("faceinsight", AdapterError, "train faceinsight"),
         ("llava", UnknownNameError, "llava-v1.5-7b"),
     ],
