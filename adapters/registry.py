@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -181,9 +181,22 @@ def names() -> list[str]:
     return [*_table(), *sorted(set(_plugins()) - set(_table()))]
 
 
-def group(word: str) -> list[ModelSpec]:
-    """The listed models of a group, by its word of GROUPS."""
-    return [found for found in _table().values() if found.listed and found.group == GROUPS[word]]
+def named(words: Sequence[str], profile: Profile) -> tuple[str, ...]:
+    """The names that are meant on a command line: a word of GROUPS stands for all it has, but for what is untrained."""
+    left_out = set(untrained(words, profile)) - set(words)
+    found = dict.fromkeys(name for word in words for name in (_group(word) if word in GROUPS else [word]))
+    return tuple(name for name in found if name not in left_out)
+
+
+def untrained(words: Sequence[str], profile: Profile) -> list[str]:
+    """Models of the groups among these words that have no checkpoint before somebody trains them."""
+    members = (name for word in words if word in GROUPS for name in _group(word))
+    return [name for name in members if spec(name).untrained(profile)]
+
+
+def _group(word: str) -> list[str]:
+    """The listed models of a group, in the order of the list."""
+    return [name for name, found in _table().items() if found.listed and found.group == GROUPS[word]]
 
 
 def spec(name: str) -> ModelSpec:
