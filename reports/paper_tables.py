@@ -22,6 +22,7 @@ IN_WORDS: dict[Setting, str] = {
     "fine-tuned": "fine-tuned or another checkpoint",
     "trained": "trained for these tasks",
     "training-free": "training-free",
+    "floor": "floor, fitted to training labels",
 }
 _PROFILES = {
     "tiny": "Miniatures on drawn toy faces stand where the paper has its models and photographs, and each was trained "
@@ -197,7 +198,7 @@ def _belongs(run: Run, table: PaperTable, group: Group, model: str) -> bool:
     A training-free one is where it was asked, a trained one where it has answered: specialists know few questions.
     """
     setting = paper().setting(model)
-    if table.trained_only and setting != "trained":
+    if table.trained_only and setting not in ("trained", "floor"):
         return False
     if setting == "training-free":
         asked = {question.name for question in run.manifest.questions}

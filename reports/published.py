@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from harness.records import METRICS, Record
 from tasks.registry import QUESTIONS
 
-Setting = Literal["fine-tuned", "trained", "training-free"]
-"""How a model came to know faces: fine-tuned on them for a comparison, made for them, or not at all."""
+Setting = Literal["fine-tuned", "trained", "training-free", "floor"]
+"""How a model came to know faces: fine-tuned on them for a comparison, made for them, or not at all; a floor is fitted
+to training labels, and not meant to be good."""
 
 
 class Place(Record):
@@ -93,6 +94,8 @@ class Paper(Record):
     """As printed -> what it is here."""
     unprinted: dict[str, Known]
     """The same for models that the text compares and no table lists."""
+    floors: tuple[str, ...]
+    """Models of ours that stand beside the paper's for comparison."""
     tables: tuple[PaperTable, ...]
     figures: tuple[Panels, ...]
     radar: dict[str, str]
@@ -110,6 +113,8 @@ class Paper(Record):
 
         NAME@FOLDER is a checkpoint of someone's own; the "@" of an address (openai:MODEL@URL, hf:REPO@BRANCH) is none.
         """
+        if model.partition("@")[0] in self.floors:
+            return "floor"
         if "@" in model and not model.startswith(("openai:", "hf:")):
             return "fine-tuned"
         made_for = {
