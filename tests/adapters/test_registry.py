@@ -149,7 +149,7 @@ def test_a_word_for_a_group_stands_for_its_models_once_and_in_their_order():
 
 def test_what_is_yet_to_be_trained_is_no_part_of_a_group_but_can_be_named(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert registry.untrained(["all"], "paper") == ["faceinsight"]
+    assert list(registry.lacking(["all"], "paper")) == ["faceinsight"]
     assert "faceinsight" not in registry.named(["all"], "paper")
     assert "faceinsight" in registry.named(["all", "faceinsight"], "paper")
-    assert registry.untrained(["faceinsight"], "paper") == []
+    assert registry.lacking(["faceinsight"], "paper") == {}
