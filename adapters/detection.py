@@ -1,7 +1,7 @@
 """The face in a picture that nobody has cropped, found by pyfacer's RetinaFace, and cut out as networks want it.
 
-pyfacer is maintained and is there for the segmentation maps; the detectors that the specialists' own code brings are not
-(facenet-pytorch) or have no wheel (dlib). So boxes and points differ from theirs a little, which is not measured here.
+pyfacer is maintained and is there for the segmentation maps; the detectors that the specialists' own code brings are
+not (facenet-pytorch) or have no wheel (dlib). So boxes and points differ from theirs; by how much is not measured.
 """
 
 # mypy: disallow-untyped-calls=False
@@ -23,8 +23,8 @@ Box = tuple[float, float, float, float]
 Points = npt.NDArray[np.float64]
 """[5, 2]: x, y in pixels of the eyes (left in the picture first), the nose's tip and the corners of the mouth."""
 
-# dlib's template of a face for get_face_chips (image_transforms/interpolation.h): x, y on the unit square of the corners
-# of the right and the left eye in the picture. RetinaFace gives no corners, so the middles of each eye are matched.
+# dlib's template of a face for get_face_chips (image_transforms/interpolation.h): x, y on the unit square of the
+# corners of the right and the left eye in the picture. RetinaFace gives no corners: the middle of each eye is matched.
 _EYES = (((0.8595674595992, 0.2134981538014), (0.6460604764104, 0.2289674387677)),
          ((0.1205750620789, 0.2137274526848), (0.3340850613712, 0.2290642403242)))  # fmt: skip
 
@@ -72,9 +72,9 @@ class Finder:
             ImageError: there is none.
         """
         small = shrunk(image)
-        pixels_1CHW = torch.from_numpy(np.asarray(small).copy()).permute(2, 0, 1)[None].to(self.device)
+        pixels = torch.from_numpy(np.asarray(small).copy()).permute(2, 0, 1)[None].to(self.device)
         with self._one, silence(), torch.inference_mode():
-            found = {key: value.cpu().double().numpy() for key, value in self.detector(pixels_1CHW).items()}
+            found = {key: value.cpu().double().numpy() for key, value in self.detector(pixels).items()}
         if not len(found["rects"]):
             raise ImageError(
                 "no face was found in the picture: if it shows one, cropped or aligned before, take crop = none"
@@ -121,9 +121,9 @@ def chip(image: Image.Image, points: Points, size: int, padding: float) -> Image
         raise ImageError("the eyes of the face that was found are at one place")
     shrink = max(1.0, abs(scale))
     # Sampling four pixels is no way to make a picture smaller, so that is done before.
-    small = tuple(max(1, round(side / shrink)) for side in image.size)
     if shrink > 1:
-        image = image.resize(small, Image.Resampling.BILINEAR)
+        width, height = (max(1, round(side / shrink)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
     turn, start = scale / shrink, (_complex(eyes[0]) - scale * _complex(wanted[0])) / shrink
     matrix = (turn.real, -turn.imag, start.real, turn.imag, turn.real, start.imag)
     return image.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)

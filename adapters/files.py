@@ -1,9 +1,9 @@
 """Where a specialist's one file of weights is, seen without torch.
 
-    fairface_alldata_20191111.pt       a file on this disk
-    FOLDER                             on this disk, with config.json and model.safetensors: the miniatures
-    owner/name/in/it.pt                a file of a Hugging Face repository
-    https://host/file.pt               fetched once, into torch's hub folder
+fairface_alldata_20191111.pt       a file on this disk
+FOLDER                             on this disk, with config.json and model.safetensors: the miniatures
+owner/name/in/it.pt                a file of a Hugging Face repository
+https://host/file.pt               fetched once, into torch's hub folder
 """
 
 import os

@@ -193,7 +193,7 @@ def names() -> list[str]:
 
 
 def named(words: Sequence[str], profile: Profile) -> tuple[str, ...]:
-    """The names that are meant on a command line: a word of GROUPS stands for all it has, but for those without weights."""
+    """The names that are meant on a command line: a word of GROUPS stands for all it has that have weights."""
     left_out = set(lacking(words, profile)) - set(words)
     found = dict.fromkeys(name for word in words for name in (_group(word) if word in GROUPS else [word]))
     return tuple(name for name in found if name not in left_out)

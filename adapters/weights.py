@@ -1,4 +1,4 @@
-"""The weights of a specialist: one file, found or fetched, checked by its hash, opened as plain tensors and nothing else.
+"""The weights of a specialist: one file, found or fetched, checked by its hash, opened as plain tensors or not at all.
 
 adapters/files.py has the ways to name it.
 """
@@ -8,10 +8,9 @@ adapters/files.py has the ways to name it.
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
-from pydantic import BaseModel, ValidationError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -23,8 +22,6 @@ from harness.errors import AdapterError
 IN_FOLDER = "model.safetensors"
 CONFIG = "config.json"
 _LENGTH = 64
-
-Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Weights(NamedTuple):
@@ -94,19 +91,6 @@ def check_hash(file: Path, found: str, wanted: str) -> None:
         )
 
 
-def shape_of(kind: type[Shape], config: Mapping[str, Any], source: str) -> Shape:
-    """The sizes of a network: those of a configuration, else the published ones, which are the defaults.
-
-    Raises:
-        AdapterError: the configuration is not one of this network.
-    """
-    try:
-        return kind.model_validate({name: config[name] for name in kind.model_fields if name in config})
-    except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise AdapterError(f"{CONFIG} of {source} cannot be read: {where}: {error.errors()[0]['msg']}") from error
-
-
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
     """The network with exactly these weights.
 
@@ -163,6 +147,6 @@ def _from_hub(wanted: files.HubFile) -> Path:
     except Exception as error:  # the hub has a tree of errors, requests another
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise AdapterError(
-            f"{wanted.name} of {wanted.repo} is not in the cache and cannot be fetched ({reason[:200]}). Download it on "
-            "a machine with a network and name it: NAME@FILE"
+            f"{wanted.name} of {wanted.repo} is not in the cache and cannot be fetched ({reason[:200]}). Download it "
+            "on a machine with a network and name it: NAME@FILE"
         ) from error
