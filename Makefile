@@ -19,7 +19,7 @@ ablate: $(READY)
 	$(BIN)/python -m harness ablate
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 test-vllm:
 	@sh .ci/test-vllm

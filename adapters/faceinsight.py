@@ -22,10 +22,10 @@ from adapters.on_vllm import OnVllm
 from adapters.resolution import AS_SAVED
 from faceinsight import checkpoint
 from faceinsight.prompt import TEMPLATE, Seen, seen
-from faceinsight.words import answer, decide
 from harness.errors import AdapterError, ImageError, UnknownNameError
 from harness.maps import CURE, read_map
 from harness.records import Decoding, Request
+from tasks.words import answer, decide
 
 ANSWERS = ("decisions", "text")
 

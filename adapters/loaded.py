@@ -26,7 +26,7 @@ from transformers.image_processing_backends import TorchvisionBackend
 from adapters import guards, resolution
 from adapters.base import Protocols
 from adapters.on_vllm import OnVllm
-from harness.errors import AdapterError
+from adapters.place import device_of, dtype_of
 from harness.records import Request
 
 # Without this, a checkpoint that brings its own code makes transformers ask on the terminal whether to run it.
@@ -72,8 +72,8 @@ class Loaded:
         self.source = str(source)
         self.network = network
         self.protocol = guards.protocol(self.defaults, protocol or {}, self.source)
-        self.device = torch.device(_device(device))
-        self.dtype = _dtype(dtype, self.device)
+        self.device = device_of(device)
+        self.dtype = dtype_of(dtype, self.device)
         self.config, self.processor, self.model = self.load()
         self.tokenizer: Any = self.processor.tokenizer
         if self.tokenizer.pad_token is None:
@@ -216,18 +216,3 @@ class Loaded:
         places = (batch["input_ids"] == wanted) & batch["attention_mask"].bool()
         counts: list[int | None] = places.sum(dim=1).tolist()
         return counts
-
-
-def _device(name: str) -> str:
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    dtype = getattr(torch, name, None)
-    if not isinstance(dtype, torch.dtype):
-        raise AdapterError(f"'{name}' is not a dtype; use auto, float32, bfloat16 or float16")
-    return dtype

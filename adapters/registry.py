@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field
@@ -34,6 +34,11 @@ _ENDPOINT = re.compile(r"openai:(?P<model>\S+?)@(?P<url>https?://\S+)")
 _LONGEST = 240
 """Characters of an endpoint's name as a folder's; file systems take 255 bytes."""
 _OWN = re.compile(r"(?P<adapter>.+\.py:[A-Za-z_]\w*)(?:@(?P<checkpoint>.+))?", re.DOTALL)
+
+
+Group = Literal["mllm", "specialist", "floor"]
+GROUPS: dict[str, Group] = {"all": "mllm", "specialists": "specialist", "floors": "floor"}
+"""The words of the command line for all listed models of a group."""
 
 
 def _eight() -> dict[Profile, int]:
@@ -55,6 +60,10 @@ class ModelSpec(Record):
     name: str
     adapter: str
     """"module:Class" or "path/to/file.py:Class"."""
+    group: Group = "mllm"
+    """A multimodal LLM; a network that decides between labels of its own; or what any model should be better than."""
+    spaces: tuple[str, ...] | None = None
+    """The label spaces it can answer in; None is any."""
     repo: str | None = None
     trained: str | None = None
     """Where a user's own training puts the checkpoint of a model that nobody has published."""
@@ -80,8 +89,12 @@ class ModelSpec(Record):
 
     @property
     def listed(self) -> bool:
-        """Whether this is a real network of the list, and so meant by "all": not echo, not a user's own."""
+        """Whether this is a model of the list that has weights: not echo, not a user's own."""
         return (self.repo or self.trained) is not None and self.name in _table()
+
+    def answers_in(self, space: str) -> bool:
+        """Whether the model can be asked in a label space."""
+        return self.spaces is None or space in self.spaces
 
     @property
     def miniature(self) -> Path:
@@ -166,6 +179,11 @@ class ModelSpec(Record):
 def names() -> list[str]:
     """All models that have a name: those of the list first, then the plug-ins of other packages."""
     return [*_table(), *sorted(set(_plugins()) - set(_table()))]
+
+
+def group(word: str) -> list[ModelSpec]:
+    """The listed models of a group, by its word of GROUPS."""
+    return [found for found in _table().values() if found.listed and found.group == GROUPS[word]]
 
 
 def spec(name: str) -> ModelSpec:

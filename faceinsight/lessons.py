@@ -17,11 +17,11 @@ from torch.utils.data import Dataset, Sampler
 from faceinsight.faces import LabelledFaces
 from faceinsight.processing import FaceInsightProcessor
 from faceinsight.prompt import TEMPLATE, Seen, seen
-from faceinsight.words import answer
 from harness.images import read
 from harness.maps import read_map
 from harness.records import ImageRef
 from tasks.registry import QUESTIONS, Question
+from tasks.words import answer
 
 Draw = tuple[int, int]
 """A face's row and the number of the draw, which settles what is asked about it."""

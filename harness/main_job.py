@@ -9,9 +9,7 @@ from typing import NamedTuple
 from pydantic import Field
 from rich.console import Console
 
-from adapters.base import Profile
-from adapters.registry import ModelSpec, spec
-from adapters.registry import names as model_names
+from adapters.registry import GROUPS, ModelSpec, group, spec
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date
@@ -25,7 +23,7 @@ from harness.manifest import check, note_engine, record
 from harness.maps import NAME as MAPS
 from harness.overrides import Choices, of_models, unused
 from harness.overview import show_forecast, show_scores
-from harness.plan import PlannedQuestion, Planner
+from harness.plan import PlannedQuestion, Planner, answerable
 from harness.progress import ProgressListener
 from harness.records import Answers, Decoding, Record
 from harness.runner import Outcome, Runner
@@ -70,9 +68,8 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     """
     console = console or Console()
     config = settings(options)
-    if options.models == ("all",):
-        for name in sorted({one for one in model_names() if spec(one).listed} - set(config.models)):
-            console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
+    for name in untrained(options):
+        console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
     for name in unused(options.protocol, config.models):
         console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
     specs = {name: spec(name).chosen(options.engine.profile, config.policies.get(name, {})) for name in config.models}
@@ -126,7 +123,7 @@ def settings(options: Options) -> RunConfig:
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
-    names = _all_models(options.engine.profile) if options.models == ("all",) else options.models
+    names = named(options)
     if any(spec(name).endpoint for name in names):
         options.engine.endpoint.check()
     models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
@@ -158,9 +155,21 @@ def _decoding(options: Options, longest: int) -> Decoding:
     return Decoding(max_new_tokens=1, seed=options.seed)
 
 
-def _all_models(profile: Profile) -> tuple[str, ...]:
-    """The listed models, but for those that have no checkpoint before somebody trains them."""
-    return tuple(name for name in model_names() if spec(name).listed and not spec(name).untrained(profile))
+def named(options: Options) -> tuple[str, ...]:
+    """The models of the command line, those that groups stand for among them, but for what is yet to be trained."""
+    left_out = untrained(options)
+    found = (one for word in options.models for one in _meant(word))
+    return tuple(dict.fromkeys(name for name in found if name not in left_out or name in options.models))
+
+
+def untrained(options: Options) -> list[str]:
+    """Models of the groups asked for that have no checkpoint before somebody trains them."""
+    words = [word for word in options.models if word in GROUPS]
+    return [one.name for word in words for one in group(word) if one.untrained(options.engine.profile)]
+
+
+def _meant(word: str) -> list[str]:
+    return [one.name for one in group(word)] if word in GROUPS else [word]
 
 
 def plan(config: RunConfig, console: Console) -> list[PlannedQuestion]:
@@ -210,6 +219,12 @@ def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Opt
     """Say what is to come before anything is loaded."""
     seen = forecast(watch.specs, options.engine, watch.place.device, folder, planned, options.retry_failed)
     show_forecast(seen, watch.console)
+    for name, asked in watch.specs.items():
+        kept = answerable(asked, planned)
+        if left_out := [item.question.name for item in planned if item not in kept]:
+            watch.console.print(
+                f"{name} is not asked {', '.join(left_out)}: it has no such labels.", markup=False, soft_wrap=True
+            )
     return seen
 
 
@@ -236,7 +251,8 @@ def _ask(
         Stopwatch(bars, tasks, config.profile, seen.device.name, aside=config.policies) as listener,
     ):
         runner = Runner(folder, config.decoding, engine_of, listener)
-        return runner.run(tuple(config.models), planned, options.retry_failed)
+        asked = {name: answerable(watch.specs[name], planned) for name in config.models}
+        return runner.run(asked, options.retry_failed)
 
 
 def _conclude(outcome: Outcome, folder: RunFolder, page: Path, console: Console) -> None:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
+from adapters.registry import ModelSpec
 from harness.digests import Seen, look
 from harness.errors import ImageError
 from harness.records import Answers, Ask, Case, Decoding, ImageRef, Prompt, Request, Sample, request_key
@@ -113,6 +114,11 @@ class PlannedQuestion:
             space=self.question.space,
             asks=self.asks,
         )
+
+
+def answerable(spec: ModelSpec, planned: Iterable[PlannedQuestion]) -> list[PlannedQuestion]:
+    """Those of the questions that a model can be asked."""
+    return [item for item in planned if spec.answers_in(item.question.space)]
 
 
 class Planner:

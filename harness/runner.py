@@ -1,6 +1,6 @@
 """Asking: the only loop that calls a model. Resumes, sorts, stores batch by batch, and loses nothing."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from pydantic import Field
@@ -64,18 +64,23 @@ class Runner:
         self._asked = 0
         """Responses stored by this run, those of models that broke off included."""
 
-    def run(self, models: Sequence[str], questions: Sequence[PlannedQuestion], retry_failed: bool = False) -> Outcome:
-        """Ask what is not answered yet. A model that cannot be used is reported; the others go on."""
+    def run(self, asked: Mapping[str, Sequence[PlannedQuestion]], retry_failed: bool = False) -> Outcome:
+        """Ask what is not answered yet. A model that cannot be used is reported; the others go on.
+
+        Args:
+            asked: model -> the questions it is asked, in the order in which they are asked.
+            retry_failed: whether requests that failed before are asked again.
+        """
         self._asked = 0
         broken: dict[str, str] = {}
         stopped: dict[str, str] = {}
-        for model in models:
+        for model, questions in asked.items():
             try:
                 self._ask_model(model, questions, retry_failed)
             except (AdapterError, BudgetError) as error:
                 self.listener.end()
                 (stopped if isinstance(error, BudgetError) else broken)[model] = str(error)
-        failed = sum(self._failures(model, planned) for model in models for planned in questions)
+        failed = sum(self._failures(model, planned) for model, questions in asked.items() for planned in questions)
         return Outcome(asked=self._asked, failed=failed, broken_models=broken, stopped_models=stopped)
 
     def _ask_model(self, model: str, questions: Sequence[PlannedQuestion], retry_failed: bool) -> None:

@@ -97,7 +97,7 @@ def planned(cases: Sequence[Case], name: str = "fairface.gender") -> PlannedQues
 
 def ask(folder: RunFolder, engine: ScriptedEngine, cases: Sequence[Case], retry_failed: bool = False) -> Outcome:
     runner = Runner(folder, Decoding(), lambda _: engine, Watcher())
-    return runner.run(["scripted"], [planned(cases)], retry_failed)
+    return runner.run({"scripted": [planned(cases)]}, retry_failed)
 
 
 def picture(path: Path, seed: int, size: tuple[int, int] = (32, 40)) -> Path:

@@ -108,7 +108,7 @@ def test_a_model_that_cannot_be_loaded_is_reported_and_the_others_go_on(tmp_path
         return good
 
     runner = Runner(RunFolder(tmp_path), Decoding(), open_engine, Watcher())
-    outcome = runner.run(["bad", "good"], [planned([case(0)])])
+    outcome = runner.run({name: [planned([case(0)])] for name in ("bad", "good")})
     assert outcome.broken_models == {"bad": "no weights here"}
     assert not outcome.complete
     assert good.asked == [case(0).key]
@@ -121,6 +121,6 @@ def test_no_engine_is_opened_when_nothing_is_to_be_asked(tmp_path: Path):
         raise AssertionError(f"{name} was loaded for nothing")
 
     watcher = Watcher()
-    outcome = Runner(RunFolder(tmp_path), Decoding(), never, watcher).run(["scripted"], [planned([case(0)])])
+    outcome = Runner(RunFolder(tmp_path), Decoding(), never, watcher).run({"scripted": [planned([case(0)])]})
     assert (outcome.asked, outcome.complete) == (0, True)
     assert watcher.begun == [("scripted", "fairface.gender", 1, 1)]

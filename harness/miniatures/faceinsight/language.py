@@ -20,9 +20,9 @@ from torch.nn.utils.rnn import pad_sequence
 
 from faceinsight.faces import LabelledFaces
 from faceinsight.labels import Bools, JointLabels
-from faceinsight.words import answer
 from tasks.labels import label_space
 from tasks.registry import QUESTIONS
+from tasks.words import answer
 
 SLOTS = 28
 """Characteristics asked about in one lesson, at most."""

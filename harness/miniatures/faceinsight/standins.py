@@ -28,12 +28,12 @@ from faceinsight.lessons import look
 from faceinsight.phrases import caption
 from faceinsight.prompt import TEMPLATE, Seen
 from faceinsight.recipe import Parts
-from faceinsight.words import answer
 from harness.maps import coloured
 from harness.miniatures.build import train_tokenizer
 from harness.miniatures.faceinsight import clip, language
 from harness.miniatures.faceinsight.segmentation import Restorer
 from harness.miniatures.stage import Stage
+from tasks.words import answer
 
 LANGUAGE_TOKENS = {
     "special": ["<unk>", "<s>", "</s>", "<pad>", "<image>", "<knowledge>"],

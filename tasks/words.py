@@ -1,8 +1,8 @@
-"""Decisions in words: what FaceInsight answers where its free text is not asked for.
+"""Decisions in words: what a model answers that decides between labels and writes no text of its own.
 
-The paper trains no language-model loss and freezes the language model, so its free text stays that of the frozen model.
-What the characteristics' probabilities decide is therefore put into the words of the task: the label as the prompt
-writes it, or the attributes that are present.
+FaceInsight is one (the paper trains no language-model loss and freezes the language model, so its free text stays that
+of the frozen model), and so are the specialists. What their probabilities decide is put into the words of the task: the
+label as the prompt writes it, or the attributes that are present.
 """
 
 from collections.abc import Mapping
