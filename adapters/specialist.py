@@ -31,7 +31,7 @@ class Specialist(Classifier):
     """
 
     defaults = MappingProxyType(
-        {"crop": CROPS[0], "detector": DETECTORS[0], "sha256": AS_SAVED, "image_size": AS_SAVED}
+        {"crop": CROPS[0], "detector": DETECTORS[0], "sha256": weights.ANY, "image_size": AS_SAVED}
     )
     inside: ClassVar[str] = ""
     """The key under which the published file has its tensors."""
@@ -49,6 +49,14 @@ class Specialist(Classifier):
         """The tensor of a picture, and of the face that was found in it where one was looked for."""
         raise NotImplementedError
 
+    def fill(self, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+        """Put the weights into the network.
+
+        Raises:
+            AdapterError: they belong to another one.
+        """
+        weights.fill(network, tensors, self.source)
+
     def load(self) -> nn.Module:
         """The network with the weights of its file, after a look at the protocol.
 
@@ -57,9 +65,11 @@ class Specialist(Classifier):
         """
         if self.protocol["crop"] not in CROPS:
             raise AdapterError(f"{self.source}: crop is {' or '.join(CROPS)}, not '{self.protocol['crop']}'")
-        found = weights.read(self.source, self.protocol["sha256"], self.inside)
+        found = weights.read(self.source, str(self.protocol["sha256"]), self.inside)
         with guards.loading(self.source):
-            network = weights.fill(self.network(found.config), found.tensors, self.source)
+            network = self.network(found.config)
+            self.fill(network, found.tensors)
+        self.revision = found.revision
         self.image_size = int(found.config.get("image_size", self.image_size))
         if self.protocol["crop"] == "detected":
             self.finder = Finder.of(str(self.protocol["detector"]), self.device)
