@@ -5,28 +5,31 @@ word in that repository: ages, gender and race (issue 5; the race order is not U
 lists them (issues 7 and 15).
 """
 
+# mypy: disallow-untyped-calls=False
+
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from adapters import guards, weights
-from adapters.classifier import Classifier
+from adapters.detection import Face, with_margin
 from adapters.ports import facexformer
 from adapters.ports.facexformer import FaceXFormerConfig
+from adapters.specialist import Specialist
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""ImageNet's, as everywhere in torchvision."""
+MARGIN = 0.25
+"""Beside a face on each side, as a share of it."""
 _HEADS = {"utkface.age": "age", "utkface.gender": "gender", "utkface.race": "race", "celeba": "attribute"}
 """Label space -> the name of the head in the network."""
 
 
-class FaceXFormer(Classifier):
-    """Answers from the published file, or from a folder with a config.json of other sizes."""
+class FaceXFormer(Specialist):
+    """Answers in decades, genders and races as UTKFace has them, and in CelebA's attributes."""
 
     heads = MappingProxyType(
         {
@@ -43,35 +46,23 @@ class FaceXFormer(Classifier):
             ),
         }
     )  # fmt: skip
-    defaults = MappingProxyType({"sha256": weights.ANY})
+    inside = "state_dict_backbone"
+    unread = facexformer.UNREAD
 
     @staticmethod
     def network(config: Mapping[str, Any]) -> facexformer.FaceXFormer:
-        """The network of these sizes, its weights drawn at random."""
-        return facexformer.FaceXFormer(FaceXFormerConfig(**config))
+        """The port in these sizes."""
+        return facexformer.FaceXFormer(FaceXFormerConfig.model_validate(config))
 
-    def load(self) -> nn.Module:
-        """The network with the weights of the checkpoint, every one of which must be known."""
-        found = weights.load(self.source, "ckpts/model.pt", "state_dict_backbone", str(self.protocol["sha256"]))
-        with guards.loading(self.source):
-            network = self.network(found.config)
-            network.load(found.tensors)
-        self.revision = found.revision
-        side = network.config.image_size
-        self._prepare = transforms.Compose(
-            [
-                transforms.Resize((side, side), interpolation=InterpolationMode.BICUBIC),
-                transforms.ToTensor(),
-                transforms.Normalize(MEAN, STD),
-            ]
-        )
-        return network
-
-    def image(self, image: Image.Image) -> Tensor:
-        """The whole picture as a square [3, S, S], its aspect lost, as upstream does with the face it has cut out."""
-        return self._prepare(image)
+    def prepared(self, image: Image.Image, face: Face | None) -> Tensor:
+        """The picture, or the face with its margin, resized to a square: [3, size, size]."""
+        if face is not None:
+            image = with_margin(image, face.box, MARGIN)
+        square = transforms.Resize((self.image_size, self.image_size), InterpolationMode.BICUBIC)(image.convert("RGB"))
+        pixels: Tensor = transforms.Normalize(MEAN, STD)(transforms.ToTensor()(square))
+        return pixels
 
     def read(self, pixels: Tensor) -> Mapping[str, Tensor]:
-        """Space -> logits."""
+        """Space -> logits [B, labels]."""
         logits = self.model(pixels)
         return {space: logits[head] for space, head in _HEADS.items()}

@@ -13,7 +13,7 @@ import importlib
 import importlib.util
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -65,6 +65,9 @@ class ModelSpec(Record):
     spaces: tuple[str, ...] | None = None
     """The label spaces it can answer in; None is any."""
     repo: str | None = None
+    """The published checkpoint; of a specialist one file: owner/name/FILE of a repository, or an address."""
+    by_hand: str | None = None
+    """Which file to download from where, when no program can fetch the published one."""
     trained: str | None = None
     """Where a user's own training puts the checkpoint of a model that nobody has published."""
     licence: str = "unknown"
@@ -90,7 +93,7 @@ class ModelSpec(Record):
     @property
     def listed(self) -> bool:
         """Whether this is a model of the list that has weights: not echo, not a user's own."""
-        return (self.repo or self.trained) is not None and self.name in _table()
+        return (self.repo or self.by_hand or self.trained) is not None and self.name in _table()
 
     def answers_in(self, space: str) -> bool:
         """Whether the model can be asked in a label space."""
@@ -111,8 +114,10 @@ class ModelSpec(Record):
             return self.checkpoint
         if profile == "tiny" and self.listed:
             return self._miniature_folder()
+        if reason := self.lacking(profile):
+            raise AdapterError(reason)
         if self.trained is not None:
-            return self._trained_folder()
+            return self.trained
         repo = self.repo or getattr(self.load(), "repo", None)
         if repo is None and not self._needs_weights():
             return ""
@@ -136,6 +141,20 @@ class ModelSpec(Record):
         """Whether the checkpoint is one that the user's own training has yet to write."""
         own = self.trained is not None and self.checkpoint is None and profile != "tiny"
         return own and not Path(str(self.trained)).is_dir()
+
+    def lacking(self, profile: Profile) -> str:
+        """Why there is no checkpoint to load before the user does something, and what; empty where there is one."""
+        if self.untrained(profile):
+            return (
+                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with "
+                f"`python -m harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
+            )
+        if self.by_hand and self.checkpoint is None and profile != "tiny":
+            return (
+                f"no program can fetch the weights of '{self.name}': download {self.by_hand} in a browser, and name "
+                f"the file: '{self.name}@FILE'"
+            )
+        return ""
 
     def load(self) -> type[Any]:
         """The adapter class; this is where torch comes in.
@@ -164,14 +183,6 @@ class ModelSpec(Record):
             )
         return str(self.miniature)
 
-    def _trained_folder(self) -> str:
-        if self.untrained("paper"):
-            raise AdapterError(
-                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with "
-                f"`python -m harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
-            )
-        return str(self.trained)
-
     def _needs_weights(self) -> bool:
         return hasattr(self.load(), "answer")  # an engine of its own, such as echo, may need none
 
@@ -181,9 +192,23 @@ def names() -> list[str]:
     return [*_table(), *sorted(set(_plugins()) - set(_table()))]
 
 
-def group(word: str) -> list[ModelSpec]:
-    """The listed models of a group, by its word of GROUPS."""
-    return [found for found in _table().values() if found.listed and found.group == GROUPS[word]]
+def named(words: Sequence[str], profile: Profile) -> tuple[str, ...]:
+    """The names that are meant on a command line: a word of GROUPS stands for all it has that have weights."""
+    left_out = set(lacking(words, profile)) - set(words)
+    found = dict.fromkeys(name for word in words for name in (_group(word) if word in GROUPS else [word]))
+    return tuple(name for name in found if name not in left_out)
+
+
+def lacking(words: Sequence[str], profile: Profile) -> dict[str, str]:
+    """Models of the groups among these words that have no checkpoint before the user does something, and what."""
+    members = (name for word in words if word in GROUPS for name in _group(word))
+    reasons = {name: spec(name).lacking(profile) for name in members}
+    return {name: reason for name, reason in reasons.items() if reason}
+
+
+def _group(word: str) -> list[str]:
+    """The listed models of a group, in the order of the list."""
+    return [name for name, found in _table().items() if found.listed and found.group == GROUPS[word]]
 
 
 def spec(name: str) -> ModelSpec:

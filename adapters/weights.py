@@ -1,13 +1,10 @@
-"""The weights of networks that transformers does not know: one file, here or in a repository, and nothing is executed.
+"""The weights of a specialist: one file, found or fetched, checked by its hash, opened as plain tensors or not at all.
 
-FILE.pt, FILE.safetensors    the published weights
-FOLDER with a config.json    a network of other sizes, such as a miniature: its model.safetensors
-FOLDER, owner/name           the published weights in it, under the name they were published by
+adapters/files.py has the ways to name it.
 """
 
 # mypy: disallow-untyped-calls=False
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,78 +12,141 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
-from transformers.utils.hub import cached_file, extract_commit_hash
+from torch import Tensor, nn
 
-from adapters import guards
+from adapters import files
+from adapters.resolution import AS_SAVED
+from faceinsight.parser_files import sha256, weight_file
 from harness.errors import AdapterError
 
-ANY = "any"
-"""As the hash of a file: none is asked for."""
+IN_FOLDER = "model.safetensors"
+CONFIG = "config.json"
+_LENGTH = 64
 
 
 class Weights(NamedTuple):
-    """What a checkpoint holds."""
+    """What one file holds."""
 
-    config: Mapping[str, Any]
-    """Of its config.json; empty where it has none, and so is of the published size."""
     tensors: Mapping[str, Tensor]
-    revision: str | None
-    """The commit of a repository."""
+    sha256: str
+    config: Mapping[str, Any]
+    """Of a folder, what its config.json says; of a file nothing: it is of the published sizes."""
 
 
-def load(source: str, published: str, key: str | None = None, sha256: str = ANY) -> Weights:
-    """Read a checkpoint onto the CPU.
+def read(source: str, wanted: object = AS_SAVED, inside: str = "") -> Weights:
+    """Find or fetch, check and open the weights.
 
     Args:
-        source: a file, a folder or a repository id.
-        published: the path of the weights in the published repository.
-        key: under which a published file keeps them, where it holds more.
-        sha256: of the file, in hexadecimal digits.
+        source: as adapters/files.py has it.
+        wanted: the hash that the file must have, if any.
+        inside: the key under which a file has its tensors, where it holds more than those.
 
     Raises:
-        AdapterError: there is no such file, its hash is another, or it cannot be read.
+        AdapterError: there is no such file, it has another hash, or it holds something else than plain tensors.
     """
-    with guards.loading(source):
-        config = Path(source, "config.json")
-        if config.is_file():
-            file, sizes = config.with_name("model.safetensors"), json.loads(config.read_text(encoding="utf-8"))
-        else:
-            file, sizes = _published(source, published), {}
-        _check(file, sha256, source)
-        return Weights(sizes, _tensors(file, key), extract_commit_hash(str(file), None))
+    file = locate(source)
+    found = sha256(file)
+    if wanted != AS_SAVED:
+        check_hash(file, found, str(wanted))
+    folder = Path(source)
+    config = _config(folder / CONFIG) if folder.is_dir() else {}
+    return Weights(_tensors(file, inside), found, config)
 
 
-def _published(source: str, published: str) -> Path:
-    path = Path(source)
-    if path.is_file():
-        return path
-    if path.is_dir():
-        if not (path / published).is_file():
-            raise AdapterError(f"folder {source} holds neither {published} nor a config.json, so it is no checkpoint")
-        return path / published
-    if path.is_absolute() or source.startswith((".", "~")) or source.count("/") != 1:
-        raise AdapterError(f"there is no file or folder {source}, and it is not a repository id of the form owner/name")
-    return Path(str(cached_file(source, published)))
+def locate(source: str) -> Path:
+    """The file on this disk; a remote one is fetched where that has not been done before.
+
+    Raises:
+        AdapterError: there is none, or it cannot be fetched.
+    """
+    place = Path(source)
+    if place.is_dir():
+        place = place / IN_FOLDER
+        if not (place.is_file() and place.with_name(CONFIG).is_file()):
+            raise AdapterError(f"folder {source} lacks {IN_FOLDER} or {CONFIG}: name a file of weights itself")
+    if place.is_file():
+        return place
+    if files.is_address(source):
+        return weight_file(source, None, "NAME@FILE")
+    if wanted := files.hub_file(source):
+        return _from_hub(wanted)
+    raise AdapterError(
+        f"there is no file {source}, and it is not a file of a repository (owner/name/FILE) nor an address (https://...)"
+    )
 
 
-def _check(file: Path, sha256: str, source: str) -> None:
-    if sha256 == ANY:
-        return
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != sha256.lower():
+def check_hash(file: Path, found: str, wanted: str) -> None:
+    """See to it that a file is the one that was meant.
+
+    Raises:
+        AdapterError: it has another hash, or the one that is wanted is none.
+    """
+    wanted = wanted.lower()
+    if len(wanted) != _LENGTH or set(wanted) - set("0123456789abcdef"):
+        raise AdapterError(f"'{wanted}' is no sha256: that has {_LENGTH} digits of 0 to 9 and a to f")
+    if found != wanted:
         raise AdapterError(
-            f"the weights of {source} have the SHA-256 {found}, not {sha256}: download {file.name} again"
+            f"{file} has the sha256 {found}, not {wanted}: it is another file than was meant, or not whole; "
+            "download it again"
         )
 
 
-def _tensors(file: Path, key: str | None) -> Mapping[str, Tensor]:
-    if file.suffix == ".safetensors":
-        return load_file(file)
-    held = torch.load(file, map_location="cpu", weights_only=True)
-    if key is None:
-        return held
-    if key not in held:
-        raise AdapterError(f"file {file.name} holds no '{key}', so it is not the published one: download it again")
-    return held[key]
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
+    """The network with exactly these weights.
+
+    Raises:
+        AdapterError: they belong to another network.
+    """
+    own = network.state_dict()
+    lacking, foreign = sorted(set(own) - set(tensors)), sorted(set(tensors) - set(own))
+    other = [name for name in own if name in tensors and own[name].shape != tensors[name].shape]
+    found = (("lacks", lacking), ("has in other sizes", other), ("has beside them", foreign))
+    wrong = [f"{verb} {len(keys)} tensors ('{keys[0]}')" for verb, keys in found if keys]
+    if wrong:
+        raise AdapterError(
+            f"{source} holds the weights of another network: of the {len(own)} that are wanted it {', '.join(wrong)}"
+        )
+    network.load_state_dict(dict(tensors))
+    return network
+
+
+def _tensors(file: Path, inside: str) -> Mapping[str, Tensor]:
+    content: Any
+    try:
+        if file.suffix == ".safetensors":
+            content = load_file(file)
+        else:
+            content = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises what it likes; of its sentences the first is enough
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise AdapterError(
+            f"{file} cannot be opened as plain tensors, and nothing else is: it is not whole, or no file of weights "
+            f"({reason[:120]})"
+        ) from error
+    content = content[inside] if inside and isinstance(content, dict) and inside in content else content
+    if not (isinstance(content, dict) and content and all(isinstance(one, Tensor) for one in content.values())):
+        raise AdapterError(f"{file} holds something else than tensors by name: it is not this model's file of weights")
+    return {str(name): tensor for name, tensor in content.items()}
+
+
+def _config(file: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AdapterError(f"{file} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise AdapterError(f"{file} cannot be read: it holds no names with values")
+    return found
+
+
+def _from_hub(wanted: files.HubFile) -> Path:
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(wanted.repo, wanted.name))
+    except Exception as error:  # the hub has a tree of errors, requests another
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise AdapterError(
+            f"{wanted.name} of {wanted.repo} is not in the cache and cannot be fetched ({reason[:200]}). Download it "
+            "on a machine with a network and name it: NAME@FILE"
+        ) from error

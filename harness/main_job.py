@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import Field
 from rich.console import Console
 
-from adapters.registry import GROUPS, ModelSpec, group, spec
+from adapters.registry import ModelSpec, lacking, named, spec
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date
@@ -68,8 +68,8 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     """
     console = console or Console()
     config = settings(options)
-    for name in untrained(options):
-        console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
+    for name, reason in lacking(options.models, options.engine.profile).items():
+        console.print(f"{name} is left out: {reason}.", markup=False, soft_wrap=True)
     for name in unused(options.protocol, config.models):
         console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
     specs = {name: spec(name).chosen(options.engine.profile, config.policies.get(name, {})) for name in config.models}
@@ -123,7 +123,7 @@ def settings(options: Options) -> RunConfig:
     defaults = profile(options.engine.profile)
     root = data_root(defaults.name, options.data)
     limit = options.limit or defaults.limit
-    names = named(options)
+    names = named(options.models, options.engine.profile)
     if any(spec(name).endpoint for name in names):
         options.engine.endpoint.check()
     models = {name: fingerprint(spec(name).source(options.engine.profile)) for name in names}
@@ -153,23 +153,6 @@ def _decoding(options: Options, longest: int) -> Decoding:
             "--max-new-tokens and --temperature."
         )
     return Decoding(max_new_tokens=1, seed=options.seed)
-
-
-def named(options: Options) -> tuple[str, ...]:
-    """The models of the command line, those that groups stand for among them, but for what is yet to be trained."""
-    left_out = untrained(options)
-    found = (one for word in options.models for one in _meant(word))
-    return tuple(dict.fromkeys(name for name in found if name not in left_out or name in options.models))
-
-
-def untrained(options: Options) -> list[str]:
-    """Models of the groups asked for that have no checkpoint before somebody trains them."""
-    words = [word for word in options.models if word in GROUPS]
-    return [one.name for word in words for one in group(word) if one.untrained(options.engine.profile)]
-
-
-def _meant(word: str) -> list[str]:
-    return [one.name for one in group(word)] if word in GROUPS else [word]
 
 
 def plan(config: RunConfig, console: Console) -> list[PlannedQuestion]:

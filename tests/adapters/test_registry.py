@@ -134,3 +134,22 @@ def test_a_malformed_endpoint_is_a_sentence_without_its_secrets(name: str, words
     with pytest.raises(AdapterError, match=words) as caught:
         spec(name)
     assert "secret" not in str(caught.value)
+
+
+def test_a_word_for_a_group_stands_for_its_models_once_and_in_their_order():
+    everybody = registry.named(["all"], "tiny")
+    assert everybody[0] == "faceinsight"
+    assert len(everybody) == 10
+    assert registry.named(["qwen2.5-vl-7b", "all", "echo"], "tiny") == (
+        "qwen2.5-vl-7b",
+        *(name for name in everybody if name != "qwen2.5-vl-7b"),
+        "echo",
+    )
+
+
+def test_what_is_yet_to_be_trained_is_no_part_of_a_group_but_can_be_named(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert list(registry.lacking(["all"], "paper")) == ["faceinsight"]
+    assert "faceinsight" not in registry.named(["all"], "paper")
+    assert "faceinsight" in registry.named(["all", "faceinsight"], "paper")
+    assert registry.lacking(["faceinsight"], "paper") == {}
