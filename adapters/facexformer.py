@@ -5,8 +5,6 @@ word in that repository: ages, gender and race (issue 5; the race order is not U
 lists them (issues 7 and 15).
 """
 
-# mypy: disallow-untyped-calls=False
-
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +20,9 @@ from adapters.ports.facexformer import FaceXFormerConfig
 from adapters.specialist import Specialist
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, as everywhere in torchvision."""
 MARGIN = 0.25
-"""Beside a face on each side, as a share of it."""
+"""Of a face that is cut out, on each side, as a share of its width and height."""
 _HEADS = {"utkface.age": "age", "utkface.gender": "gender", "utkface.race": "race", "celeba": "attribute"}
 """Label space -> the name of the head in the network."""
 
@@ -51,18 +50,18 @@ class FaceXFormer(Specialist):
 
     @staticmethod
     def network(config: Mapping[str, Any]) -> facexformer.FaceXFormer:
-        """The port in these sizes."""
-        return facexformer.FaceXFormer(FaceXFormerConfig.model_validate(config))
+        """The network of these sizes, its weights drawn at random."""
+        return facexformer.FaceXFormer(FaceXFormerConfig(**config))
 
     def prepared(self, image: Image.Image, face: Face | None) -> Tensor:
-        """The picture, or the face with its margin, resized to a square: [3, size, size]."""
+        """The picture, or the face in it with a margin, as a square [3, S, S], its aspect lost."""
         if face is not None:
             image = with_margin(image, face.box, MARGIN)
-        square = transforms.Resize((self.image_size, self.image_size), InterpolationMode.BICUBIC)(image.convert("RGB"))
+        square = transforms.Resize((self.image_size,) * 2, interpolation=InterpolationMode.BICUBIC)(image)
         pixels: Tensor = transforms.Normalize(MEAN, STD)(transforms.ToTensor()(square))
         return pixels
 
     def read(self, pixels: Tensor) -> Mapping[str, Tensor]:
-        """Space -> logits [B, labels]."""
+        """Space -> logits."""
         logits = self.model(pixels)
         return {space: logits[head] for space, head in _HEADS.items()}

@@ -101,6 +101,7 @@ def network(shape: Shape) -> nn.Module:
 
     sizes = {"patch_size": shape.patch_size, "width": shape.width, "layers": shape.layers, "heads": shape.heads}
     backbone = VisualTransformer(input_resolution=shape.image_size, output_dim=1, **sizes)
+    backbone.transformer.use_checkpoint = False  # less memory for more time, while it is trained
     del backbone.proj, backbone.ln_post
     facer.add_method(backbone, "forward", facer.get_clip_encode_func(list(shape.read_layers)))
     head = facer.VITClassificationHeadV0(

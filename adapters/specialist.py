@@ -31,12 +31,12 @@ class Specialist(Classifier):
     """
 
     defaults = MappingProxyType(
-        {"crop": CROPS[0], "detector": DETECTORS[0], "sha256": AS_SAVED, "image_size": AS_SAVED}
+        {"crop": CROPS[0], "detector": DETECTORS[0], "sha256": weights.ANY, "image_size": AS_SAVED}
     )
     inside: ClassVar[str] = ""
     """The key under which the published file has its tensors."""
     unread: ClassVar[tuple[str, ...]] = ()
-    """How the names of those tensors begin that the network here has no use for."""
+    """How the names of those tensors of the published file begin that the network here has no use for."""
     image_size: int = 224
     """Side of the square that the network sees; a folder's config.json may have another."""
     finder: Finder | None = None
@@ -59,10 +59,12 @@ class Specialist(Classifier):
         """
         if self.protocol["crop"] not in CROPS:
             raise AdapterError(f"{self.source}: crop is {' or '.join(CROPS)}, not '{self.protocol['crop']}'")
-        found = weights.read(self.source, self.protocol["sha256"], self.inside)
+        found = weights.read(self.source, str(self.protocol["sha256"]), self.inside)
         tensors = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(self.unread)}
         with guards.loading(self.source):
-            network = weights.fill(self.network(found.config), tensors, self.source)
+            network = self.network(found.config)
+            weights.fill(network, tensors, self.source)
+        self.revision = found.revision
         self.image_size = int(found.config.get("image_size", self.image_size))
         if self.protocol["crop"] == "detected":
             self.finder = Finder.of(str(self.protocol["detector"]), self.device)

@@ -13,14 +13,16 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from transformers.utils.hub import extract_commit_hash
 
 from adapters import files
-from adapters.resolution import AS_SAVED
 from faceinsight.parser_files import sha256, weight_file
 from harness.errors import AdapterError
 
 IN_FOLDER = "model.safetensors"
 CONFIG = "config.json"
+ANY = "any"
+"""As the hash that a file must have: none is asked for."""
 _LENGTH = 64
 
 
@@ -31,9 +33,11 @@ class Weights(NamedTuple):
     sha256: str
     config: Mapping[str, Any]
     """Of a folder, what its config.json says; of a file nothing: it is of the published sizes."""
+    revision: str | None
+    """The commit of a repository."""
 
 
-def read(source: str, wanted: object = AS_SAVED, inside: str = "") -> Weights:
+def read(source: str, wanted: str = ANY, inside: str = "") -> Weights:
     """Find or fetch, check and open the weights.
 
     Args:
@@ -46,11 +50,11 @@ def read(source: str, wanted: object = AS_SAVED, inside: str = "") -> Weights:
     """
     file = locate(source)
     found = sha256(file)
-    if wanted != AS_SAVED:
-        check_hash(file, found, str(wanted))
+    if wanted != ANY:
+        check_hash(file, found, wanted)
     folder = Path(source)
     config = _config(folder / CONFIG) if folder.is_dir() else {}
-    return Weights(_tensors(file, inside), found, config)
+    return Weights(_tensors(file, inside), found, config, extract_commit_hash(str(file), None))
 
 
 def locate(source: str) -> Path:
@@ -91,8 +95,8 @@ def check_hash(file: Path, found: str, wanted: str) -> None:
         )
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> nn.Module:
-    """The network with exactly these weights.
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+    """Put exactly these weights into the network.
 
     Raises:
         AdapterError: they belong to another network.
@@ -107,7 +111,6 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], source: str) -> nn.M
             f"{source} holds the weights of another network: of the {len(own)} that are wanted it {', '.join(wrong)}"
         )
     network.load_state_dict(dict(tensors))
-    return network
 
 
 def _tensors(file: Path, inside: str) -> Mapping[str, Tensor]:

@@ -79,7 +79,6 @@ def test_gradients_reach_every_weight():
     silent = {
         name for name, weight in network.named_parameters() if weight.grad is None or weight.grad.abs().max() < 1e-12
     }
-    print(silent)
     assert not silent
 
 
