@@ -7,10 +7,10 @@ lists them (issues 7 and 15).
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any
 
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
@@ -28,7 +28,7 @@ _HEADS = {"utkface.age": "age", "utkface.gender": "gender", "utkface.race": "rac
 
 
 class FaceXFormer(Specialist):
-    """Answers from the published file, or from a folder with a config.json of other sizes."""
+    """Answers in decades, genders and races as UTKFace has them, and in CelebA's attributes."""
 
     heads = MappingProxyType(
         {
@@ -46,15 +46,12 @@ class FaceXFormer(Specialist):
         }
     )  # fmt: skip
     inside = "state_dict_backbone"
+    unread = facexformer.UNREAD
 
     @staticmethod
     def network(config: Mapping[str, Any]) -> facexformer.FaceXFormer:
         """The network of these sizes, its weights drawn at random."""
         return facexformer.FaceXFormer(FaceXFormerConfig(**config))
-
-    def fill(self, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-        """Every weight must be known; of the published ones some are never read."""
-        cast(facexformer.FaceXFormer, network).load(tensors)
 
     def prepared(self, image: Image.Image, face: Face | None) -> Tensor:
         """The picture, or the face in it with a margin, as a square [3, S, S], its aspect lost."""

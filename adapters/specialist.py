@@ -35,6 +35,8 @@ class Specialist(Classifier):
     )
     inside: ClassVar[str] = ""
     """The key under which the published file has its tensors."""
+    unread: ClassVar[tuple[str, ...]] = ()
+    """How the names of those tensors of the published file begin that the network here has no use for."""
     image_size: int = 224
     """Side of the square that the network sees; a folder's config.json may have another."""
     finder: Finder | None = None
@@ -49,14 +51,6 @@ class Specialist(Classifier):
         """The tensor of a picture, and of the face that was found in it where one was looked for."""
         raise NotImplementedError
 
-    def fill(self, network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-        """Put the weights into the network.
-
-        Raises:
-            AdapterError: they belong to another one.
-        """
-        weights.fill(network, tensors, self.source)
-
     def load(self) -> nn.Module:
         """The network with the weights of its file, after a look at the protocol.
 
@@ -66,9 +60,10 @@ class Specialist(Classifier):
         if self.protocol["crop"] not in CROPS:
             raise AdapterError(f"{self.source}: crop is {' or '.join(CROPS)}, not '{self.protocol['crop']}'")
         found = weights.read(self.source, str(self.protocol["sha256"]), self.inside)
+        tensors = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(self.unread)}
         with guards.loading(self.source):
             network = self.network(found.config)
-            self.fill(network, found.tensors)
+            weights.fill(network, tensors, self.source)
         self.revision = found.revision
         self.image_size = int(found.config.get("image_size", self.image_size))
         if self.protocol["crop"] == "detected":

@@ -7,7 +7,6 @@ Shapes: B faces, C channels, H x W places, D width of the decoder.
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -97,21 +96,3 @@ class FaceXFormer(nn.Module):
         size = maps[0].shape[-2:]
         grown = [F.interpolate(each, size=size, mode="bilinear", align_corners=False) for each in maps]
         return self.linear_fuse(torch.cat(grown[::-1], dim=1))
-
-    def load(self, weights: Mapping[str, Tensor]) -> None:
-        """Take weights under their published names; every one must be read, or named in `UNREAD`.
-
-        Raises:
-            ValueError: weights are missing, of another shape, or unknown.
-        """
-        own = self.state_dict()
-        missing = sorted(own.keys() - weights.keys())
-        unknown = sorted(name for name in weights.keys() - own.keys() if not name.startswith(UNREAD))
-        if missing or unknown:
-            lacks = f"lacks {len(missing)} weights, '{missing[0]}' among them" if missing else ""
-            holds = f"holds {len(unknown)} that FaceXFormer does not know, such as '{unknown[0]}'" if unknown else ""
-            raise ValueError(" and ".join(filter(None, (lacks, holds))))
-        for name, value in own.items():
-            if weights[name].shape != value.shape:
-                raise ValueError(f"weight '{name}' is {list(weights[name].shape)}, not {list(value.shape)}")
-        self.load_state_dict({name: weights[name] for name in own})

@@ -25,7 +25,7 @@ from harness.errors import UnknownNameError
 from harness.miniatures.corpus import Lesson
 from harness.miniatures.stage import Stage
 from harness.miniatures.tower import ATTRIBUTE_WEIGHT
-from harness.miniatures.train import by_face, shuffled
+from harness.miniatures.train import EXTRA_LOOKS, by_face, shuffled
 from tasks.coarser import coarser
 from tasks.labels import label_space
 from tasks.registry import question
@@ -90,11 +90,11 @@ class Training:
         known = truth(self.adapter, self.faces)
 
         def step(rows: Tensor) -> Tensor:
-            seen = mirrored(pixels[rows].float())
-            return loss(self.adapter.read(seen), {head: values[rows] for head, values in known.items()})
+            return loss(self.adapter.read(pixels[rows].float()), {head: values[rows] for head, values in known.items()})
 
-        batches = shuffled(torch.arange(len(self.faces)), self.plan["batch"], self.seed)
-        return self.stage.run(batches, step)
+        described = [row for row, face in enumerate(self.faces) if not isinstance(face[0].gold, str)]
+        places = torch.cat([torch.arange(len(self.faces)), *[torch.tensor(described, dtype=torch.long)] * EXTRA_LOOKS])
+        return self.stage.run(shuffled(places, self.plan["batch"], self.seed), step)
 
     def save(self, folder: Path) -> None:
         """Write the miniature, its weights in bfloat16."""
@@ -140,12 +140,6 @@ def loss(logits: Mapping[str, Tensor], known: Truth) -> Tensor:
         if len(each):
             terms.append(each.mean())
     return torch.stack(terms).sum() / len(logits)
-
-
-def mirrored(pixels: Tensor) -> Tensor:
-    """Half of the pictures [B, 3, H, W], drawn at random, left to right: no label tells the sides apart."""
-    turn = torch.rand(len(pixels)) < 0.5
-    return torch.where(turn[:, None, None, None], pixels.flip(-1), pixels)
 
 
 def save(network: nn.Module, config: Mapping[str, Any], folder: Path, dtype: torch.dtype) -> None:
