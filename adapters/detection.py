@@ -62,7 +62,7 @@ class Finder:
         if name not in DETECTORS:
             raise UnknownNameError.of("detector", name, DETECTORS, "adapters/detection.py")
         with silence():
-            detector, sha256 = open_detector(import_facer(), name, device, None)
+            detector, sha256 = open_detector(import_facer(), name, device, None, flag="")
         return cls(detector, sha256, device)
 
     def __call__(self, image: Image.Image) -> Face:
