@@ -1,6 +1,6 @@
 """`python -m harness run`, step by step: settings, data, plan, ask, score, report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import NamedTuple
 from pydantic import Field
 from rich.console import Console
 
-from adapters.registry import ModelSpec, named, spec, untrained
+from adapters.base import Profile
+from adapters.registry import ModelSpec, lacking, named, spec
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date
@@ -68,11 +69,11 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     """
     console = console or Console()
     config = settings(options)
-    for name in untrained(options.models, options.engine.profile):
-        console.print(f"{name} is left out: nobody has published its weights; train it and add {name}@FOLDER.")
+    for name, reason in lacking(options.models, options.engine.profile).items():
+        console.print(f"{name} is left out: {reason}.", markup=False, soft_wrap=True)
     for name in unused(options.protocol, config.models):
         console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
-    specs = {name: spec(name).chosen(options.engine.profile, config.policies.get(name, {})) for name in config.models}
+    specs = {name: _spec(name, config, options.engine.profile) for name in config.models}
     folder = RunFolder(options.out or config.default_folder())
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     if options.dry_run:  # without the lock, which would make the folder
@@ -85,12 +86,17 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
         with _executor(options, console) as place:
             watch = _Watch(specs, place, console)
             seen = _foresee(folder, planned, options, watch)
-            record(folder, config, planned)
-            outcome = _ask(folder, config, planned, options, watch, seen)
+            asked = {name: answerable(one, planned) for name, one in specs.items()}
+            record(folder, config, planned, asked)
+            outcome = _ask(folder, config, asked, options, watch, seen)
         page = _derive(folder)
     show_scores(folder.read_scores())
     _conclude(outcome, folder, page, console)
     return outcome
+
+
+def _spec(name: str, config: RunConfig, profile: Profile) -> ModelSpec:
+    return spec(name).chosen(profile, config.policies.get(name, {})).fitted(profile)
 
 
 def _derive(folder: RunFolder) -> Path:
@@ -202,8 +208,8 @@ def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Opt
     """Say what is to come before anything is loaded."""
     seen = forecast(watch.specs, options.engine, watch.place.device, folder, planned, options.retry_failed)
     show_forecast(seen, watch.console)
-    for name, asked in watch.specs.items():
-        kept = answerable(asked, planned)
+    for name, one in watch.specs.items():
+        kept = answerable(one, planned)
         if left_out := [item.question.name for item in planned if item not in kept]:
             watch.console.print(
                 f"{name} is not asked {', '.join(left_out)}: it has no such labels.", markup=False, soft_wrap=True
@@ -214,7 +220,7 @@ def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Opt
 def _ask(
     folder: RunFolder,
     config: RunConfig,
-    planned: Sequence[PlannedQuestion],
+    asked: Mapping[str, Sequence[PlannedQuestion]],
     options: Options,
     watch: _Watch,
     seen: Forecast,
@@ -222,7 +228,7 @@ def _ask(
     found = {"maps": options.engine.maps or config.data_root / MAPS, "spending": folder.path / SPENDING}
     how = options.engine.model_copy(update=found)
     left = {one.model: one.left for one in seen.models}
-    tasks = {item.question.name: item.kind for item in planned}
+    tasks = {item.question.name: item.kind for items in asked.values() for item in items}
 
     def engine_of(name: str) -> Engine:
         engine = watch.place.open_engine(watch.specs[name], how, left[name])
@@ -234,7 +240,6 @@ def _ask(
         Stopwatch(bars, tasks, config.profile, seen.device.name, aside=config.policies) as listener,
     ):
         runner = Runner(folder, config.decoding, engine_of, listener)
-        asked = {name: answerable(watch.specs[name], planned) for name in config.models}
         return runner.run(asked, options.retry_failed)
 
 
