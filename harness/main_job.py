@@ -1,6 +1,6 @@
 """`python -m harness run`, step by step: settings, data, plan, ask, score, report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -85,8 +85,9 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
         with _executor(options, console) as place:
             watch = _Watch(specs, place, console)
             seen = _foresee(folder, planned, options, watch)
-            record(folder, config, planned)
-            outcome = _ask(folder, config, planned, options, watch, seen)
+            asked = {name: answerable(one, planned) for name, one in specs.items()}
+            record(folder, config, planned, asked)
+            outcome = _ask(folder, config, asked, options, watch, seen)
         page = _derive(folder)
     show_scores(folder.read_scores())
     _conclude(outcome, folder, page, console)
@@ -202,8 +203,8 @@ def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Opt
     """Say what is to come before anything is loaded."""
     seen = forecast(watch.specs, options.engine, watch.place.device, folder, planned, options.retry_failed)
     show_forecast(seen, watch.console)
-    for name, asked in watch.specs.items():
-        kept = answerable(asked, planned)
+    for name, one in watch.specs.items():
+        kept = answerable(one, planned)
         if left_out := [item.question.name for item in planned if item not in kept]:
             watch.console.print(
                 f"{name} is not asked {', '.join(left_out)}: it has no such labels.", markup=False, soft_wrap=True
@@ -214,7 +215,7 @@ def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Opt
 def _ask(
     folder: RunFolder,
     config: RunConfig,
-    planned: Sequence[PlannedQuestion],
+    asked: Mapping[str, Sequence[PlannedQuestion]],
     options: Options,
     watch: _Watch,
     seen: Forecast,
@@ -222,7 +223,7 @@ def _ask(
     found = {"maps": options.engine.maps or config.data_root / MAPS, "spending": folder.path / SPENDING}
     how = options.engine.model_copy(update=found)
     left = {one.model: one.left for one in seen.models}
-    tasks = {item.question.name: item.kind for item in planned}
+    tasks = {item.question.name: item.kind for items in asked.values() for item in items}
 
     def engine_of(name: str) -> Engine:
         engine = watch.place.open_engine(watch.specs[name], how, left[name])
@@ -234,7 +235,6 @@ def _ask(
         Stopwatch(bars, tasks, config.profile, seen.device.name, aside=config.policies) as listener,
     ):
         runner = Runner(folder, config.decoding, engine_of, listener)
-        asked = {name: answerable(watch.specs[name], planned) for name in config.models}
         return runner.run(asked, options.retry_failed)
 
 

@@ -16,8 +16,19 @@ from harness.versions import versions
 from tasks.datasets.provenance import read_provenance
 
 
-def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuestion]) -> None:
+def record(
+    folder: RunFolder,
+    config: RunConfig,
+    planned: Sequence[PlannedQuestion],
+    asked: Mapping[str, Sequence[PlannedQuestion]],
+) -> None:
     """Write run.json and the samples; models and questions of earlier runs in the folder stay.
+
+    Args:
+        folder: of the run.
+        config: its settings.
+        planned: all of its questions.
+        asked: model -> those that it is asked.
 
     Raises:
         StoreError: the folder holds a run with other settings.
@@ -34,6 +45,7 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
             "name": folder.path.name,
             "profile": config.profile,
             "models": list(dict.fromkeys([*earlier.get("models", []), *config.models])),
+            "asked": _asked(earlier, asked),
             "checkpoints": checkpoints | config.models,
             "policies": earlier.get("policies", {}) | config.policies,
             "tasks": list(dict.fromkeys(row["task"] for row in questions.values())),
@@ -56,6 +68,14 @@ def record(folder: RunFolder, config: RunConfig, planned: Sequence[PlannedQuesti
     )
     for item in planned:
         folder.write_cases(item.question.name, item.cases)
+
+
+def _asked(earlier: Mapping[str, Any], asked: Mapping[str, Sequence[PlannedQuestion]]) -> dict[str, list[str]]:
+    """Model -> the questions it was asked so far; of a run from before that was recorded, all of its questions."""
+    everything = [row["name"] for row in earlier.get("questions", ())]
+    before = dict.fromkeys(earlier.get("models", ()), everything) | earlier.get("asked", {})
+    now = {name: [item.question.name for item in items] for name, items in asked.items()}
+    return {name: list(dict.fromkeys([*before.get(name, ()), *now.get(name, ())])) for name in {**before, **now}}
 
 
 def _sources(root: Path, planned: Sequence[PlannedQuestion]) -> dict[str, Any]:

@@ -129,8 +129,10 @@ class Browser:
             [self._answer(model, case, asked) for model in self.run.models],
         ]
 
-    def _answer(self, model: str, case: Case, asked: Asked) -> list[Any]:
-        """Status, verdict, labels said to hold, reply; all of them places in lists."""
+    def _answer(self, model: str, case: Case, asked: Asked) -> list[Any] | None:
+        """Status, verdict, labels said to hold, reply, all of them places in lists; None of who was not to be asked."""
+        if not self.run.asks(model, asked.question.name):
+            return None
         prediction = asked.predictions[model].get(case.key)
         reply = gallery.reply(model, "", asked.answers[model].kept.get(case.key), prediction, case, CUT)
         said = [self._label(label) for label in _said(prediction)]

@@ -15,21 +15,21 @@ BAND = 0.84
 """Part of a metric's place that its bars fill."""
 
 
-def bars(scores: Mapping[str, Score], models: Sequence[str], name: str, legend: bool = True) -> "Figure":
+def bars(scores: Mapping[str, Score], colours: Mapping[str, str], name: str, legend: bool = True) -> "Figure":
     """Four metrics in percent, a bar per model with its 95 % interval, the constant answer dashed (figures 3-6).
 
     Args:
         scores: model -> score on one question; a model without one keeps an empty place.
-        models: all models of the run in order, which fixes place and colour.
+        colours: model -> colour, of all that were to be asked, in their order, which fixes their places.
         name: the heading.
         legend: false where the page has a legend of its own.
     """
     from matplotlib.figure import Figure
 
     with style.look():
-        figure = Figure(figsize=(4.6, 2.5 + (0.22 * -(-len(models) // 3) if legend else 0)), layout="constrained")
+        figure = Figure(figsize=(4.6, 2.5 + (0.22 * -(-len(colours) // 3) if legend else 0)), layout="constrained")
         axes = figure.add_subplot()
-        draw_bars(axes, scores, models)
+        draw_bars(axes, scores, colours)
         axes.set_title(style.visible(name), loc="left", fontweight="bold", fontsize=9.5, pad=8)
         if legend and scores:
             figure.legend(loc="outside lower center", ncols=3, fontsize=7)
@@ -37,11 +37,12 @@ def bars(scores: Mapping[str, Score], models: Sequence[str], name: str, legend: 
 
 
 def draw_bars(
-    axes: "Axes", scores: Mapping[str, Score], models: Sequence[str], metrics: Sequence[str] = METRICS
+    axes: "Axes", scores: Mapping[str, Score], colours: Mapping[str, str], metrics: Sequence[str] = METRICS
 ) -> None:
     """The bars of one question, see `bars`, into axes of any figure."""
-    for place in range(len(models)):
-        _model_bars(axes, place, models, scores.get(models[place]), metrics)
+    for model in colours:
+        if model in scores:
+            _model_bars(axes, model, colours, scores[model], metrics)
     _baseline(axes, next(iter(scores.values()), None), metrics)
     _percent_axis(axes, metrics)
 
@@ -111,17 +112,17 @@ def _four(score: Score) -> str:
     return ", ".join(style.percent(estimate.value if estimate else None) for estimate in estimates)
 
 
-def _model_bars(axes: "Axes", place: int, models: Sequence[str], score: Score | None, metrics: Sequence[str]) -> None:
+def _model_bars(axes: "Axes", model: str, colours: Mapping[str, str], score: Score, metrics: Sequence[str]) -> None:
     """The bars of one model in all metrics; they carry ids "bar-<place>-<metric>"."""
-    estimates = {metric: score.metrics.get(metric) if score else None for metric in metrics}
+    estimates = {metric: score.metrics.get(metric) for metric in metrics}
     found = {metric: estimate for metric, estimate in estimates.items() if estimate and isfinite(estimate.value)}
     if not found:
         return
-    xs = [bar_centre(place, list(metrics).index(metric), len(models)) for metric in found]
-    label = style.visible(models[place]).lstrip("_")  # matplotlib hides labels with a leading underscore
-    colour = style.model_colours(models)[models[place]]
+    place = list(colours).index(model)
+    xs = [bar_centre(place, list(metrics).index(metric), len(colours)) for metric in found]
+    label = style.visible(model).lstrip("_")  # matplotlib hides labels with a leading underscore
     heights = [100 * estimate.value for estimate in found.values()]
-    drawn = axes.bar(xs, heights, BAND / len(models) * 0.86, color=colour, label=label)
+    drawn = axes.bar(xs, heights, BAND / len(colours) * 0.86, color=colours[model], label=label)
     for patch, metric in zip(drawn.patches, found, strict=True):
         patch.set_gid(f"bar-{place}-{metric}")
     _whiskers(axes, zip(xs, found.values(), strict=True))

@@ -15,6 +15,7 @@ from harness.records import Case, Gold, ImageRef, Prediction, Response
 from reports import marks, style
 from reports.load import Answers, Question, Run
 from reports.picks import Pick, first, pick
+from reports.tables import colours_of
 
 CUT = 1500
 """Characters of an answer that are shown; what is longer is cut, and the page says so."""
@@ -106,7 +107,8 @@ def read(run: Run, question: Question, most: int = 0) -> Asked:
     browsed = first(cases, picks, most)
     keep = {case.key for case in (*browsed, *(chosen.case for chosen in picks))}
     answers = {model: run.responses(model, question.name, keep) for model in run.models}
-    cards = tuple(_card(run, chosen, predictions, answers) for chosen in picks)
+    colours = colours_of(run, question.name)
+    cards = tuple(_card(colours, chosen, predictions, answers) for chosen in picks)
     parsed = {model: len(found) for model, found in predictions.items()}
     predictions = {model: {key: found[key] for key in keep if key in found} for model, found in predictions.items()}
     return Asked(question, len(cases), len({case.key for case in cases}), cards, answers, parsed, browsed, predictions)
@@ -131,17 +133,19 @@ def address(image: Image.Image, form: Literal["JPEG", "PNG"], **options: int) ->
 
 
 def _card(
-    run: Run, chosen: Pick, predictions: Mapping[str, Mapping[str, Prediction]], answers: Mapping[str, Answers]
+    colours: Mapping[str, str],
+    chosen: Pick,
+    predictions: Mapping[str, Mapping[str, Prediction]],
+    answers: Mapping[str, Answers],
 ) -> Card:
     case = chosen.case
     try:
         thumb, trouble = thumbnail(case.image), ""
     except ImageError as error:
         thumb, trouble = "", short(str(error))
-    colours = style.model_colours(run.models)
     replies = tuple(
-        reply(model, colours[model], answers[model].kept.get(case.key), predictions[model].get(case.key), case)
-        for model in run.models
+        reply(model, colour, answers[model].kept.get(case.key), predictions[model].get(case.key), case)
+        for model, colour in colours.items()
     )
     gold, absent = _gold(case.gold)
     group = tuple((short(name), short(value)) for name, value in case.group.items())

@@ -67,12 +67,12 @@ def singles(found: Findings) -> list[dict[str, Split]]:
     return [splits for columns, splits in _by_columns(found).items() if len(columns) == 1]
 
 
-def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Figure":
+def dots(by_column: Sequence[Mapping[str, Split]], colours: Mapping[str, str]) -> "Figure":
     """Accuracy in percent: a row per group, a dot per model with its 95 % interval; small groups are hollow.
 
     Args:
         by_column: model -> split, for each column.
-        models: all models of the run in order, which fixes place and colour.
+        colours: model -> colour, of all that were to be asked, in their order, which fixes their places.
     """
     from matplotlib.figure import Figure
 
@@ -83,7 +83,7 @@ def dots(by_column: Sequence[Mapping[str, Split]], models: Sequence[str]) -> "Fi
         # Not layout="constrained", which measures every name several times and takes as long as the drawing.
         left = (0.15 + _LETTER * max(map(len, rows.values()))) / _WIDTH
         axes = figure.add_axes((left, _FOOT / height, 0.985 - left, 1 - _FOOT / height))
-        _marks(axes, [*_dots(by_column, rows, models)])
+        _marks(axes, [*_dots(by_column, rows, colours)])
         axes.set_yticks(range(len(rows)), list(rows.values()))
         for tick, (_, values) in zip(axes.get_yticklabels(), rows, strict=True):
             tick.set_fontweight("normal" if values else "bold")
@@ -179,13 +179,12 @@ def _rows(by_column: Sequence[Mapping[str, Split]]) -> dict[tuple[int, tuple[str
 
 
 def _dots(
-    by_column: Sequence[Mapping[str, Split]], rows: Iterable[tuple[int, tuple[str, ...]]], models: Sequence[str]
+    by_column: Sequence[Mapping[str, Split]], rows: Iterable[tuple[int, tuple[str, ...]]], colours: Mapping[str, str]
 ) -> Iterator[tuple[float, str, Group]]:
     """Height, colour and group of every dot."""
-    colours = style.model_colours(models)
     place = {row: height for height, row in enumerate(rows)}
-    for number, model in enumerate(models):
-        shift = _BAND * ((number + 0.5) / len(models) - 0.5)
+    for number, model in enumerate(colours):
+        shift = _BAND * ((number + 0.5) / len(colours) - 0.5)
         for column, splits in enumerate(by_column):
             for group in splits[model].groups if model in splits else ():
                 yield place[column, group.values] + shift, colours[model], group

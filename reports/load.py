@@ -49,6 +49,8 @@ class Manifest(Lenient):
 
     models: tuple[str, ...]
     questions: tuple[Question, ...]
+    asked: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Model -> the questions it was to be asked; one that is not here was to be asked all."""
     name: str = ""
     profile: str = ""
     tasks: tuple[str, ...] = ()
@@ -86,6 +88,18 @@ class Run:
     def models(self) -> tuple[str, ...]:
         """The models in the order of the run."""
         return self.manifest.models
+
+    def asks(self, model: str, *questions: str) -> bool:
+        """Whether the model was to be asked one of these questions: specialists know few, and runs add to a folder.
+
+        Of no question in particular, it was.
+        """
+        own = self.manifest.asked.get(model)
+        return own is None or not questions or any(name in own for name in questions)
+
+    def asked(self, *questions: str) -> list[str]:
+        """The models that were to be asked one of these questions, in the order of the run."""
+        return [model for model in self.models if self.asks(model, *questions)]
 
     def tasks(self) -> dict[str, list[Question]]:
         """Task -> its questions, in the order of the run."""

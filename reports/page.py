@@ -146,9 +146,9 @@ def _section(run: Run, question: Question, anchor: str, browser: Browser, main: 
 
 
 def _bars(run: Run, question: Question, name: str, anchor: str) -> Markup:
-    scores = tables.scores_of(run, question.name)
-    drawn = figures.bars(scores, run.models, name, legend=False)
-    return chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, run.models))
+    scores, colours = tables.scores_of(run, question.name), tables.colours_of(run, question.name)
+    drawn = figures.bars(scores, colours, name, legend=False)
+    return chart(drawn, anchor, figures.bars_in_words(scores, name), figures.bar_tips(scores, list(colours)))
 
 
 def _paraphrased(run: Run, block: sensitivity_rows.Block, sections: Mapping[str, Section]) -> dict[str, Any]:

@@ -3,17 +3,18 @@
 Every figure bears the mark of its run. No model is told by its colour alone: the radar has shapes, the bars numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from math import isfinite, nan, pi, sin
 from typing import TYPE_CHECKING, cast
 
+from harness.records import Score
 from reports import figures, style
 from reports.ablation_figures import short
 from reports.load import Run
 from reports.paper_tables import mark
 from reports.published import Panels, paper
-from reports.tables import scores_of
+from reports.tables import colours_of, scores_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,17 +35,17 @@ def radar(run: Run) -> "Figure":
     """
     from matplotlib.figure import Figure
 
-    axes_of = paper().radar
+    axes_of, colours = paper().radar, _widely_asked(run)
     angles = [2 * pi * place / len(axes_of) for place in range(len(axes_of))]
     with style.look():
-        columns = _columns(run.models, 2)
-        figure = Figure(figsize=(COLUMN, COLUMN - 0.2 + 0.155 * -(-len(run.models) // columns)), layout="constrained")
+        columns = _columns(list(colours), 2)
+        figure = Figure(figsize=(COLUMN, COLUMN - 0.2 + 0.155 * -(-len(colours) // columns)), layout="constrained")
         axes = cast("PolarAxes", figure.add_subplot(projection="polar"))
-        for place, model in enumerate(run.models):
-            _line(axes, run, model, angles, place)
+        for model, colour in colours.items():
+            _line(axes, run, model, angles, colour)
         _web(axes, angles, tuple(axes_of))
         stamp(figure, mark(run))
-        if run.models:
+        if colours:
             figure.legend(loc="outside lower center", ncols=columns, fontsize=6.5, handlelength=2.2, columnspacing=1.2)
     return figure
 
@@ -58,22 +59,32 @@ def radar_points(run: Run, model: str) -> list[float]:
 
 def radar_in_words(run: Run) -> str:
     """The alternative text of `radar`."""
-    said = [f"{model} {', '.join(style.percent(x / 100) for x in radar_points(run, model))}" for model in run.models]
+    said = [
+        f"{model} {', '.join(style.percent(x / 100) for x in radar_points(run, model))}" for model in _widely_asked(run)
+    ]
     return f"Accuracy in percent on {', '.join(paper().radar)}. {'; '.join(said)}."
+
+
+def _widely_asked(run: Run) -> dict[str, str]:
+    """Model -> colour, of those that were to be asked on every axis that anybody was: a line of two points is none."""
+    questions = {question.name for question in run.questions()}
+    axes = [name for name in paper().radar.values() if name in questions]
+    return {model: colour for model, colour in colours_of(run).items() if all(run.asks(model, name) for name in axes)}
 
 
 def grouped_bars(run: Run, asked: Panels) -> "Figure":
     """One of figures 3-6: a panel per question, four groups of bars, a bar per model with its interval and number."""
     from matplotlib.figure import Figure
 
+    colours = colours_of(run, *asked.panels.values())
     with style.look():
-        rows = -(-(len(run.models) + 1) // _columns(run.models, 4))
+        rows = -(-(len(colours) + 1) // _columns(list(colours), 4))
         figure = Figure(figsize=(PAGE, 1.62 * len(asked.panels) + 0.25 + 0.16 * rows), layout="constrained")
         panels = figure.subplots(len(asked.panels), 1, squeeze=False)[:, 0].tolist()
         for axes, (title, question) in zip(panels, asked.panels.items(), strict=True):
-            _panel(axes, run, title, question)
+            _panel(axes, scores_of(run, question), title, colours)
         stamp(figure, mark(run))
-        _numbered_legend(figure, panels, run.models)
+        _numbered_legend(figure, panels, list(colours))
     return figure
 
 
@@ -88,15 +99,15 @@ def _columns(models: Sequence[str], most: int) -> int:
     return most if all(len(model) <= 24 for model in models) else most // 2
 
 
-def _line(axes: "PolarAxes", run: Run, model: str, angles: Sequence[float], place: int) -> None:
+def _line(axes: "PolarAxes", run: Run, model: str, angles: Sequence[float], colour: str) -> None:
     values = radar_points(run, model)
     axes.plot(
         [*angles, angles[0]],
         [*values, values[0]],
         marker=style.model_markers(run.models)[model],
-        color=style.model_colours(run.models)[model],
+        color=colour,
         label=short(model).lstrip("_"),
-        gid=f"radar-{place}",
+        gid=f"radar-{run.models.index(model)}",
         lw=1.0,
         ms=4.2,
         mew=0.8,
@@ -120,10 +131,10 @@ def _web(axes: "PolarAxes", angles: Sequence[float], names: Sequence[str]) -> No
     axes.spines["polar"].set_visible(False)
 
 
-def _panel(axes: "Axes", run: Run, title: str, question: str) -> None:
+def _panel(axes: "Axes", scores: Mapping[str, Score], title: str, colours: Mapping[str, str]) -> None:
     """Bars, and under each the number of its model in the legend."""
-    models = len(run.models)
-    figures.draw_bars(axes, scores_of(run, question), run.models, ORDER)
+    models = len(colours)
+    figures.draw_bars(axes, scores, colours, ORDER)
     axes.set_title(title, loc="left", fontweight="bold", fontsize=9, pad=5)
     axes.tick_params(axis="x", pad=9)
     size = min(5.5, 60 / max(1, models))  # numbers of two digits stay apart

@@ -129,6 +129,8 @@ def _state(run: Run, model: str, asked: Asked) -> str:
     """What is lacking, or nothing."""
     score = run.scores.get((model, asked.question.name))
     answered = len(asked.answers[model].keys)
+    if not answered and not run.asks(model, asked.question.name):
+        return ""
     if answered < asked.total:
         return "not finished" if answered else "not asked yet"
     if not asked.total:

@@ -63,7 +63,7 @@ def _block(run: Run, plain: str, variants: tuple[Question, ...]) -> Block:
         variants=variants,
         found=found,
         lines=tuple(_line(one, colours[model], names) for model, one in found.items()),
-        missing=tuple(model for model in run.models if model not in found),
+        missing=tuple(model for model in run.asked(variants[0].name) if model not in found),
         constant=first.baseline.get("accuracy") if first else None,
         units=next((one.units for one in found.values()), "images"),
     )

@@ -14,6 +14,7 @@ from reports.groups import GroupTable
 from reports.load import Question, Run
 from reports.pairs import PairTable
 from reports.rules import RuleTable
+from reports.tables import colours_of
 from tasks.groups import MINIMUM
 from tasks.labels import label_space
 
@@ -64,12 +65,13 @@ def read(run: Run, question: Question, anchor: str, draw: Draw) -> Statistics:
     found = findings(run, question)
     if found is None:
         return Statistics()
+    colours = colours_of(run, question.name)
     believed, by_column = calibration.found(run, question), groups.singles(found)
     return Statistics(
         pairs=pairs.table(found),
         confusion=confusion.matrices(found),
         groups=groups.tables(found),
-        dots=draw(groups.dots(by_column, run.models), f"{anchor}-groups", groups.dots_in_words(by_column))
+        dots=draw(groups.dots(by_column, colours), f"{anchor}-groups", groups.dots_in_words(by_column))
         if by_column
         else None,
         rules=rules.table(found),

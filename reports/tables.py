@@ -99,8 +99,14 @@ def leaderboard(run: Run, question: Question) -> Leaderboard:
         has_ranking=any(score.mean_average_precision for score in scores.values()),
         has_options=any(score.option_mass is not None for score in scores.values()),
         majority=first.baseline_name if first else "",
-        missing=tuple(model for model in run.models if model not in scores),
+        missing=tuple(model for model in run.asked(question.name) if model not in scores),
     )
+
+
+def colours_of(run: Run, *questions: str) -> dict[str, str]:
+    """Model -> colour, of the models that were to be asked one of these questions, in the order of the run."""
+    colours = style.model_colours(run.models)
+    return {model: colours[model] for model in run.asked(*questions)}
 
 
 def scores_of(run: Run, question: str) -> dict[str, Score]:

@@ -28,9 +28,13 @@ class Samples {
       trouble: typeof face === "number" ? "" : face,
       asked: this.strings[asked],
       group: this.strings[group],
-      answers: answers.map(([status, verdict, said, reply]) =>
-        ({ status: this.statuses[status], verdict: VERDICTS[verdict], said, reply })),
+      // A model that was never meant to answer has no row.
+      answers: answers.flatMap((row, model) => (row ? [this.#answer(row, model)] : [])),
     };
+  }
+
+  #answer([status, verdict, said, reply], model) {
+    return { model, status: this.statuses[status], verdict: VERDICTS[verdict], said, reply };
   }
 
   reply(place) {

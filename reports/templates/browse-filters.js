@@ -45,7 +45,7 @@ function fitting(samples, wanted) {
   const gold = wanted.get("gold") ? samples.labels.indexOf(wanted.get("gold")) : null;
   const model = wanted.get("model") ? samples.models.findIndex(([name]) => name === wanted.get("model")) : null;
   const fits = answerTest(samples, wanted);
-  const answersOf = (one) => (model === null ? one.answers : one.answers.slice(model, model + 1));
+  const answersOf = (one) => (model === null ? one.answers : one.answers.filter((answer) => answer.model === model));
   return samples.cases.filter((one) =>
     (!dataset || one.dataset === dataset) && (!question || one.question === question) &&
     (gold === null || one.gold.includes(gold)) && model !== -1 && (!fits || answersOf(one).some(fits)));

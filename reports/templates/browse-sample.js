@@ -34,7 +34,7 @@ class SampleView {
     this.dialog.querySelector(".previous").disabled = place <= 0;
     this.dialog.querySelector(".next").disabled = place < 0 || place + 1 >= count;
     this.#about(one);
-    const replies = one.answers.map((answer, model) => this.#reply(answer, model, only));
+    const replies = one.answers.map((answer) => this.#reply(answer, only));
     this.dialog.querySelector(".replies").replaceChildren(...replies);
     if (!this.dialog.open) this.dialog.showModal();
     this.dialog.scrollTop = 0;
@@ -53,9 +53,9 @@ class SampleView {
     put(this.dialog, ".asked", one.asked);
   }
 
-  #reply(answer, model, only) {
+  #reply(answer, only) {
     const item = this.template.content.firstElementChild.cloneNode(true);
-    const [name, colour] = this.samples.models[model];
+    const [name, colour] = this.samples.models[answer.model];
     const reply = this.samples.reply(answer.reply);
     item.classList.toggle("only", name === only);
     item.querySelector(".model i").style.background = colour;

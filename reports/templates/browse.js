@@ -78,7 +78,7 @@ class Browser {
 
   #answers(one) {
     const model = this.samples.models.findIndex(([name]) => name === this.only);
-    return model < 0 ? one.answers : [one.answers[model]];
+    return model < 0 ? one.answers : one.answers.filter((answer) => answer.model === model);
   }
 
   #open(place) {

@@ -23,7 +23,7 @@ def bars_of(figure):
 
 
 def test_a_bar_per_model_and_metric_as_high_as_its_number_and_in_the_models_colour(run, scores):
-    bars = bars_of(figures.bars(scores, run.models, "FairFace"))
+    bars = bars_of(figures.bars(scores, style.model_colours(run.models), "FairFace"))
     assert len(bars) == len(run.models) * 4
     for place, model in enumerate(run.models):
         for metric in METRICS:
@@ -36,7 +36,7 @@ def test_a_bar_per_model_and_metric_as_high_as_its_number_and_in_the_models_colo
 
 
 def test_bars_of_a_metric_stand_side_by_side_in_the_order_of_the_models(run, scores):
-    bars = bars_of(figures.bars(scores, run.models, "FairFace"))
+    bars = bars_of(figures.bars(scores, style.model_colours(run.models), "FairFace"))
     ends = [
         (bar.get_x(), bar.get_x() + bar.get_width())
         for metric in METRICS
@@ -46,7 +46,7 @@ def test_bars_of_a_metric_stand_side_by_side_in_the_order_of_the_models(run, sco
 
 
 def test_whiskers_are_the_interval(run, scores):
-    axes = figures.bars(scores, run.models, "FairFace").axes[0]
+    axes = figures.bars(scores, style.model_colours(run.models), "FairFace").axes[0]
     drawn = sorted(
         tuple(segment[:, 1])
         for whiskers in axes.collections
@@ -58,7 +58,7 @@ def test_whiskers_are_the_interval(run, scores):
 
 
 def test_the_constant_answer_is_a_dashed_line_over_each_group(run, scores):
-    axes = figures.bars(scores, run.models, "FairFace").axes[0]
+    axes = figures.bars(scores, style.model_colours(run.models), "FairFace").axes[0]
     lines = {line.get_gid(): line for line in axes.lines if line.get_gid()}
     baseline = next(iter(scores.values())).baseline
     assert {gid: line.get_ydata()[0] for gid, line in lines.items()} == pytest.approx(
@@ -69,20 +69,23 @@ def test_the_constant_answer_is_a_dashed_line_over_each_group(run, scores):
 
 def test_a_model_without_a_score_keeps_its_place_empty(run, scores):
     fewer = {model: score for model, score in scores.items() if model != run.models[1]}
-    bars = bars_of(figures.bars(fewer, run.models, "FairFace"))
+    bars = bars_of(figures.bars(fewer, style.model_colours(run.models), "FairFace"))
     assert not any(gid.startswith("bar-1-") for gid in bars)
-    assert bars["bar-2-f1"].get_x() == bars_of(figures.bars(scores, run.models, "x"))["bar-2-f1"].get_x()
+    assert (
+        bars["bar-2-f1"].get_x()
+        == bars_of(figures.bars(scores, style.model_colours(run.models), "x"))["bar-2-f1"].get_x()
+    )
 
 
 def test_legend_names_each_model_and_the_constant_answer_once(run, scores):
-    figure = figures.bars(scores, run.models, "FairFace")
+    figure = figures.bars(scores, style.model_colours(run.models), "FairFace")
     names = [text.get_text() for text in figure.legends[0].get_texts()]
     assert sorted(names) == sorted([*run.models, next(iter(scores.values())).baseline_name])
-    assert not figures.bars(scores, run.models, "FairFace", legend=False).legends
+    assert not figures.bars(scores, style.model_colours(run.models), "FairFace", legend=False).legends
 
 
 def test_a_question_without_scores_still_gives_a_figure(run):
-    assert not figures.bars({}, run.models, "FairFace").axes[0].patches
+    assert not figures.bars({}, style.model_colours(run.models), "FairFace").axes[0].patches
     assert "no scores yet" in figures.bars_in_words({}, "FairFace")
 
 
@@ -106,7 +109,9 @@ def test_svg_has_its_own_ids_and_escapes_hostile_names(run, scores):
     evil = '<script>alert(1)</script>"$\\frac{1}$\u202e'
     models = [evil, *run.models[1:]]
     scores = {evil: scores[run.models[0]], **{m: s for m, s in scores.items() if m != run.models[0]}}
-    drawn = style.svg(figures.bars(scores, models, evil), "q0", evil, figures.bar_tips(scores, models))
+    drawn = style.svg(
+        figures.bars(scores, style.model_colours(models), evil), "q0", evil, figures.bar_tips(scores, models)
+    )
     assert "<script" not in drawn
     assert "\u202e" not in drawn
     assert drawn.count('id="') == drawn.count('id="q0-')

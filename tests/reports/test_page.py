@@ -10,7 +10,8 @@ from html.parser import HTMLParser
 import pytest
 
 from harness.errors import StoreError
-from reports import load, page, problems
+from reports import load, page, paper_figures, problems, tables
+from tests.reports.conftest import MODELS
 from tests.reports.markup import VOID, parsed
 
 
@@ -265,3 +266,24 @@ def test_the_page_says_what_was_chosen_about_the_data(small_run, protocol, said)
     run = json.loads(file.read_text())
     file.write_text(json.dumps(run | {"protocol": protocol}))
     assert said in page.write(small_run).read_text()
+
+
+def test_who_was_not_to_be_asked_is_nowhere(small_run):
+    narrow, wide = MODELS[:2]
+    path = small_run / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"asked": {narrow: ["celeba"]}}))
+    for kind in ("responses", "predictions"):
+        (small_run / kind / narrow / "expw.jsonl").unlink()
+    scores = json.loads((small_run / "scores.json").read_text())
+    kept = [row for row in scores if (row["model"], row["question"]) != (narrow, "expw")]
+    (small_run / "scores.json").write_text(json.dumps(kept))
+    run = load.read(small_run)
+    asked = {question.name: page.gallery.read(run, question) for question in run.questions()}
+    assert not problems.find(run, list(asked.values())).gaps
+    assert {reply.model for card in asked["expw"].cards for reply in card.replies} == {wide}
+    assert tables.leaderboard(run, run.questions()[1]).missing == ()
+    text = page.write(small_run).read_text()
+    assert parsed(text).open == []
+    assert "not asked yet" not in text
+    (line,) = (line for line in paper_figures.radar(run).axes[0].lines if line.get_gid())
+    assert line.get_gid() == "radar-1"

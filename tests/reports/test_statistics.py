@@ -122,7 +122,7 @@ def test_groups_are_compared_only_where_they_are_large(found):
 
 def test_a_dot_for_every_group_and_model_where_its_accuracy_is(run, found):
     by_column = groups.singles(found[RACE])
-    axes = groups.dots(by_column, run.models).axes[0]
+    axes = groups.dots(by_column, style.model_colours(run.models)).axes[0]
     whiskers, dots = axes.collections
     wanted = [100 * g.accuracy.value for splits in by_column for split in splits.values() for g in split.groups]
     assert sorted(dots.get_offsets()[:, 0]) == pytest.approx(sorted(wanted))

@@ -17,9 +17,12 @@ MANY = 2400
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """The system's own Chromium, headless; $CHROME names another."""
+    """The system's own Chromium, headless; $CHROME names another.
+
+    Of one module: the driver's event loop runs in this thread, and other modules' tests need to run their own.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = os.environ.get("CHROME") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
