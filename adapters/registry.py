@@ -11,6 +11,7 @@ Other packages add models through the entry-point group `face_harness.adapters`:
 
 import importlib
 import importlib.util
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -134,6 +135,16 @@ class ModelSpec(Record):
             self.policy.check(self.name, fields)
         own = {**self.protocol.get(profile, {}), **fields}
         return self.model_copy(update={"protocol": {**self.protocol, profile: own}}) if fields else self
+
+    def fitted(self, profile: Profile) -> "ModelSpec":
+        """The same model with the label spaces in which its checkpoint says that it answers, if it says so."""
+        if self.group != "floor":
+            return self
+        try:
+            found = json.loads(Path(self.source(profile), _CONFIG).read_bytes())["answers_in"]
+            return self.model_copy(update={"spaces": tuple(map(str, found))})
+        except (OSError, ValueError, KeyError, TypeError):
+            return self  # what is wrong with it is said when it is loaded
 
     def untrained(self, profile: Profile) -> bool:
         """Whether the checkpoint is one that the user's own training has yet to write."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.registry import MINIATURES
 from harness.errors import HarnessError
 from harness.maps import NAME as MAPS
-from harness.miniatures import build, card, corpus, evaluate, train
+from harness.miniatures import build, card, corpus, evaluate, floors, train
 from harness.miniatures.evaluate import Figures
 from harness.miniatures.faceinsight import train as faceinsight
 from harness.places import cache_folder
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         ("evaluate", "print what it sees"),
     ):
         sub = commands.add_parser(command, help=words)
-        sub.add_argument("name", help=f"one of {', '.join((*build.names(), faceinsight.NAME))}")
+        sub.add_argument("name", help=f"one of {', '.join((*build.names(), faceinsight.NAME, *floors.NAMES))}")
         sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
         sub.add_argument("--out", type=Path, help="folder of the miniature (default adapters/miniatures/NAME)")
         sub.add_argument(
@@ -60,6 +60,9 @@ def _train(options: argparse.Namespace) -> None:
         own = faceinsight.Training(training_faces(options.cache), options.cache, options.seed, options.scale)
         faceinsight.save(own.run(), fresh)
         text = own.card(_figures(options, fresh)).text()
+    elif options.name in floors.NAMES:
+        floors.train(options.name, fresh, options.seed, options.cache)
+        text = floors.card(options.name, fresh, options.seed, _figures(options, fresh))
     else:
         lessons = corpus.lessons(training_faces(options.cache), "train")
         training = train.Training(options.name, lessons, _work(options), options.seed, options.scale)
