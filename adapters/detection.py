@@ -60,9 +60,10 @@ class Finder:
             AdapterError: pyfacer cannot be imported, or the file cannot be fetched or read.
         """
         if name not in DETECTORS:
-            raise UnknownNameError.of("detector", name, DETECTORS, "adapters/detection.py")
+            known = f"`--protocol NAME.detector=...`, with {' or '.join(DETECTORS)},"
+            raise UnknownNameError.of("detector", name, DETECTORS, known)
         with silence():
-            detector, sha256 = open_detector(import_facer(), name, device, None)
+            detector, sha256 = open_detector(import_facer(), name, device, None, flag="")
         return cls(detector, sha256, device)
 
     def __call__(self, image: Image.Image) -> Face:

@@ -93,7 +93,7 @@ def network(shape: Shape) -> nn.Module:
     from facer.farl import classification as facer
     from facer.farl.model import VisualTransformer
 
-    class OnCpu(facer.FACTransformer):
+    class FACTransformer(facer.FACTransformer):
         """pyfacer's network, which else asks for a GPU while it is made."""
 
         def cuda(self, device: Any = None) -> nn.Module:
@@ -107,4 +107,4 @@ def network(shape: Shape) -> nn.Module:
     head = facer.VITClassificationHeadV0(
         num_features=len(shape.read_layers), channel=shape.width, num_labels=LABELS, norm=True
     )
-    return OnCpu(backbone, head)
+    return FACTransformer(backbone, head)

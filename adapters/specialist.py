@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from PIL import Image
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from adapters import guards, weights
@@ -62,7 +63,7 @@ class Specialist(Classifier):
         found = weights.read(self.source, str(self.protocol["sha256"]), self.inside)
         tensors = {name: tensor for name, tensor in found.tensors.items() if not name.startswith(self.unread)}
         with guards.loading(self.source):
-            network = self.network(found.config)
+            network = self._of_sizes(found.config)
             weights.fill(network, tensors, self.source)
         self.revision = found.revision
         self.image_size = int(found.config.get("image_size", self.image_size))
@@ -71,6 +72,16 @@ class Specialist(Classifier):
         self.protocol |= {"sha256": found.sha256, "image_size": self.image_size}
         self.protocol |= {"detector_sha256": self.finder.sha256} if self.finder else {}
         return network
+
+    def _of_sizes(self, config: Mapping[str, Any]) -> nn.Module:
+        try:
+            return self.network(config)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise AdapterError(
+                f"{weights.CONFIG} of {self.source} is not this model's: {where}: {first['msg']}"
+            ) from error
 
     def image(self, image: Image.Image) -> Tensor:
         """The picture, or the face in it, as the network's own code prepares it.

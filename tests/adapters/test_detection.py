@@ -62,7 +62,7 @@ def test_a_box_with_its_margin_is_facexformers(corner, sides, share):
 
 @pytest.mark.parametrize(("turn", "scale"), [(0, 1), (30, 1), (-75, 0.6), (10, 3), (180, 2)])
 def test_a_turned_face_comes_out_upright_with_its_eyes_in_dlibs_places(turn, scale):
-    """A dot on each eye of a turned and scaled face lies where dlib's template has the eye, and is as large as there."""
+    """A dot on each eye of a turned and scaled face lies where dlib's template has the eye, as large as there."""
     angle = np.deg2rad(turn)
     rotation = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     wanted = (0.25 + np.array([DLIB[2:].mean(0), DLIB[:2].mean(0)])) / 1.5 * 300
@@ -113,7 +113,10 @@ def test_a_specialist_looks_for_faces_where_it_is_told_to(name, hub):
 
 @pytest.mark.slow
 def test_a_detector_that_is_not_here_or_unknown_is_one_sentence(hub, monkeypatch):
-    with no_network(monkeypatch), pytest.raises(AdapterError, match=r"cannot be fetched.*hub/checkpoints"):
+    with (
+        no_network(monkeypatch),
+        pytest.raises(AdapterError, match=r"cannot be fetched.*put it there"),
+    ):
         Finder.of("retinaface/mobilenet", torch.device("cpu"))
     with pytest.raises(UnknownNameError, match="retinaface/mobilenet"):
         Finder.of("retinaface/mobilnet", torch.device("cpu"))
