@@ -34,6 +34,8 @@ class Batch(NamedTuple):
     """[B, ...], as `image` gives them, on the CPU."""
     spaces: tuple[str, ...]
     """The label space of each question."""
+    keys: tuple[str, ...]
+    """Of their requests."""
 
 
 class Classifier:
@@ -91,7 +93,8 @@ class Classifier:
         """
         for space in dict.fromkeys(request.space for request in requests):
             self.head_of(space)
-        return Batch(torch.stack(list(images)), tuple(request.space for request in requests))
+        spaces, keys = (tuple(getattr(request, name) for request in requests) for name in ("space", "key"))
+        return Batch(torch.stack(list(images)), spaces, keys)
 
     @torch.inference_mode()
     def answer(self, batch: Batch, decoding: Decoding) -> list[Reply]:
@@ -100,9 +103,19 @@ class Classifier:
         shares = {space: _shares(space, values) for space, values in logits.items()}
         heads = [self.head_of(space) for space in batch.spaces]
         return [
-            self._reply(space, head, shares[head][row])
-            for row, (space, head) in enumerate(zip(batch.spaces, heads, strict=True))
+            self._reply(space, key, self._row(space, head, shares[head][row]))
+            for row, (space, head, key) in enumerate(zip(batch.spaces, heads, batch.keys, strict=True))
         ]
+
+    def decided(self, space: str, row: Mapping[str, float], key: str) -> tuple[str, ...]:
+        """The labels that are said to hold.
+
+        Args:
+            space: the label space of the question.
+            row: label -> probability, of every label of it.
+            key: of the request.
+        """
+        return decide(space, {label: _log_odds(share) for label, share in row.items()})
 
     def head_of(self, space: str) -> str:
         """The head that answers in a label space: its own, or one that tells more apart.
@@ -117,12 +130,15 @@ class Classifier:
             )
         return space if space in found else found[0]
 
-    def _reply(self, space: str, head: str, shares: Sequence[float]) -> Reply:
+    def _row(self, space: str, head: str, shares: Sequence[float]) -> dict[str, float]:
+        """Label of the space -> probability, of what a head says."""
         names = coarser(head, space)
         assert names is not None
         own = added_up(dict(zip(self.heads[head], shares, strict=True)), names)
-        row = {label: min(own[label], 1.0) for label in label_space(space).labels}  # a sum may be a rounding above 1
-        text = answer(space, decide(space, {label: _log_odds(share) for label, share in row.items()}))
+        return {label: min(own[label], 1.0) for label in label_space(space).labels}  # a sum may be a rounding above 1
+
+    def _reply(self, space: str, key: str, row: dict[str, float]) -> Reply:
+        text = answer(space, self.decided(space, row, key))
         return Reply(text=text, finish="stop", prompt_tokens=0, new_tokens=0, label_scores=row)
 
 

@@ -11,6 +11,7 @@ Other packages add models through the entry-point group `face_harness.adapters`:
 
 import importlib
 import importlib.util
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ from harness.records import Record
 GROUP = "face_harness.adapters"
 MINIATURES = Path(__file__).parent / "miniatures"
 _HERE = Path(__file__).parent
+_CONFIG = "config.json"
 _ENDPOINT = re.compile(r"openai:(?P<model>\S+?)@(?P<url>https?://\S+)")
 _LONGEST = 240
 """Characters of an endpoint's name as a folder's; file systems take 255 bytes."""
@@ -137,6 +139,16 @@ class ModelSpec(Record):
         own = {**self.protocol.get(profile, {}), **fields}
         return self.model_copy(update={"protocol": {**self.protocol, profile: own}}) if fields else self
 
+    def fitted(self, profile: Profile) -> "ModelSpec":
+        """The same model with the label spaces in which its checkpoint says that it answers, if it says so."""
+        if self.group != "floor":
+            return self
+        try:
+            found = json.loads(Path(self.source(profile), _CONFIG).read_bytes())["answers_in"]
+            return self.model_copy(update={"spaces": tuple(map(str, found))})
+        except (OSError, ValueError, KeyError, TypeError):
+            return self  # what is wrong with it is said when it is loaded
+
     def untrained(self, profile: Profile) -> bool:
         """Whether the checkpoint is one that the user's own training has yet to write."""
         own = self.trained is not None and self.checkpoint is None and profile != "tiny"
@@ -176,7 +188,7 @@ class ModelSpec(Record):
         return found
 
     def _miniature_folder(self) -> str:
-        if not (self.miniature / "config.json").is_file():
+        if not (self.miniature / _CONFIG).is_file():
             raise AdapterError(
                 f"the miniature of '{self.name}' is not at {self.miniature}: restore the folder, "
                 f"or use the published weights with --profile paper, or name a checkpoint: '{self.name}@FOLDER'"

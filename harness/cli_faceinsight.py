@@ -76,28 +76,51 @@ def correlate(
 
 @app.command(
     epilog="Examples:\n\npython -m harness train faceinsight --config faceinsight/recipes/tiny.toml\n\n"
-    "torchrun --nproc-per-node 8 -m harness train faceinsight --config faceinsight/recipes/paper.toml --data DIR"
+    "torchrun --nproc-per-node 8 -m harness train faceinsight --config faceinsight/recipes/paper.toml --data DIR\n\n"
+    "python -m harness train clip-probe --data DIR --limit 100000"
 )
 def train(
-    model: Annotated[str, typer.Argument(help="faceinsight.")],
-    config: Annotated[Path, typer.Option(help="A file such as faceinsight/recipes/tiny.toml.")],
+    model: Annotated[str, typer.Argument(help="faceinsight; or a floor: majority, prior, clip-probe.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Of faceinsight: a file such as faceinsight/recipes/tiny.toml.")
+    ] = None,
     data: Data = None,
     maps: Maps = None,
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and the model.")] = Path("runs/faceinsight"),
-    whole: Annotated[bool, typer.Option("--whole", help="Write the frozen parts too, not the adapters alone.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for checkpoints and the model; by default runs/MODEL.")
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Of faceinsight: write the frozen parts too, not the adapters alone.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Of a floor: training faces per question.")] = None,
+    tower: Annotated[
+        str | None, typer.Option(help="Of clip-probe: a CLIP as folder, REPO or REPO@REVISION, or 'miniature'.")
+    ] = None,
     device: Device = None,
     pairs: Pairs = None,
 ) -> None:
-    """Train FaceInsight. The same command resumes."""
-    from harness.errors import UnknownNameError
+    """Train FaceInsight, or fit a floor to the training split's labels. The same command resumes."""
+    from harness.errors import ConfigError, UnknownNameError
+    from harness.floors import NAMES
 
-    if model != "faceinsight":
-        raise UnknownNameError.of("model to train", model, ["faceinsight"], "`python -m harness train --help`")
+    known = ("faceinsight", *NAMES)
+    if model not in known:
+        raise UnknownNameError.of("model to train", model, known, "`python -m harness train --help`")
     found = settled(pairs, data=data, maps=maps, device=device).settings
+    if model in NAMES:
+        from harness.floors.fit import FitOptions, fit
+
+        chosen = FitOptions(
+            data=found.data, datasets=found.datasets, out=out, limit=limit, tower=tower, device=found.device
+        )
+        fit(model, chosen)
+        return
+    if config is None:
+        raise ConfigError("faceinsight is trained by a recipe: --config faceinsight/recipes/tiny.toml.")
     confine(found.device)
     from harness.train import train_faceinsight
 
-    train_faceinsight(config, found.data, found.maps, out, whole, found.datasets)
+    train_faceinsight(config, found.data, found.maps, out or Path("runs", model), whole, found.datasets)
 
 
 @app.command(epilog="Example:\n\npython -m harness ablate --out runs/ablation")

@@ -15,7 +15,10 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 Models = Annotated[
     str,
-    typer.Option(help="Names joined by commas, or 'all'. Also NAME@FOLDER, hf:REPO, FILE.py:Class, openai:MODEL@URL."),
+    typer.Option(
+        help="Names joined by commas; 'all', 'specialists' and 'floors' are groups: all,specialists,floors. Also "
+        "NAME@FOLDER, hf:REPO, FILE.py:Class, openai:MODEL@URL."
+    ),
 ]
 Tasks = Annotated[str, typer.Option(help="attr, agr, expr, or single questions such as fairface.age.")]
 Wordings = Annotated[

@@ -53,7 +53,7 @@ def look(images: Iterable[ImageRef], cache: Path | None = None) -> Iterator[Seen
 
 
 def _look(block: Sequence[ImageRef], rows: sqlite3.Connection) -> list[Seen | ImageError]:
-    states = {ref: _state(ref.path) for ref in block}
+    states = {ref: file_state(ref.path) for ref in block}
     found: dict[ImageRef, Seen | ImageError] = dict(_known(states, rows))
     unknown = [ref for ref in states if ref not in found]
     with ThreadPoolExecutor(READERS) as pool:
@@ -73,7 +73,7 @@ def _known(states: dict[ImageRef, str], rows: sqlite3.Connection) -> Iterator[tu
 
 def _write_down(new: dict[ImageRef, Seen], states: dict[ImageRef, str], rows: sqlite3.Connection) -> None:
     # What changed while it was being read has no state that could be trusted.
-    steady = {ref: seen for ref, seen in new.items() if states[ref] and states[ref] == _state(ref.path)}
+    steady = {ref: seen for ref, seen in new.items() if states[ref] and states[ref] == file_state(ref.path)}
     lines = [(*_key(ref), states[ref], seen.digest, *seen.size) for ref, seen in steady.items()]
     with suppress(sqlite3.DatabaseError), rows:
         rows.executemany("insert or replace into pictures values (?, ?, ?, ?, ?, ?)", lines)
@@ -101,7 +101,7 @@ def _key(ref: ImageRef) -> tuple[bytes, str]:
     return os.fsencode(ref.path.absolute()), ",".join(map(str, ref.box)) if ref.box else ""
 
 
-def _state(path: Path) -> str:
+def file_state(path: Path) -> str:
     """What changes with the file; nothing where it is absent."""
     try:
         found = path.stat()

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import Field
 from rich.console import Console
 
+from adapters.base import Profile
 from adapters.registry import ModelSpec, lacking, named, spec
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
@@ -72,7 +73,7 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
         console.print(f"{name} is left out: {reason}.", markup=False, soft_wrap=True)
     for name in unused(options.protocol, config.models):
         console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
-    specs = {name: spec(name).chosen(options.engine.profile, config.policies.get(name, {})) for name in config.models}
+    specs = {name: _spec(name, config, options.engine.profile) for name in config.models}
     folder = RunFolder(options.out or config.default_folder())
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     if options.dry_run:  # without the lock, which would make the folder
@@ -92,6 +93,10 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     show_scores(folder.read_scores())
     _conclude(outcome, folder, page, console)
     return outcome
+
+
+def _spec(name: str, config: RunConfig, profile: Profile) -> ModelSpec:
+    return spec(name).chosen(profile, config.policies.get(name, {})).fitted(profile)
 
 
 def _derive(folder: RunFolder) -> Path:

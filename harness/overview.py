@@ -29,23 +29,29 @@ _RESOLUTION = (
     "MODEL.KEY=VALUE; the rest is as the network was built. A run records all values in force, and image tokens."
 )
 
+_HEADS = {"mllm": "MULTIMODAL LLMS", "specialist": "SPECIALISTS", "floor": "FLOORS"}
+
 
 def show_models() -> None:
     """Every model with its checkpoint, size, licence and what is proven of it; a block each, as sentences need room."""
-    from adapters.registry import names, spec
+    from adapters.registry import GROUPS, names, spec
 
+    found = [spec(name) for name in names()]
     table = Table.grid(padding=(0, 2))
-    for name in names():
-        for head, words in _about(spec(name)):
-            table.add_row(head, escape(words))
+    for word, group in GROUPS.items():
+        table.add_row(f"[bold]{_HEADS[group]}[/bold]", f"all of them: --models {word}")
         table.add_row()
+        for model in (one for one in found if one.group == group):
+            for head, words in _about(model):
+                table.add_row(head, escape(words))
+            table.add_row()
     terminal().print(table)
     for sentence in (_RESOLUTION, _PROOF):
         terminal().print(sentence, highlight=False)
 
 
 def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
-    own = f"unpublished; your own training writes it to {model.trained}" if model.trained else ""
+    own = f"unpublished; `python -m harness train {model.name}` writes it to {model.trained}" if model.trained else ""
     yield f"[bold]{escape(model.name)}[/bold]", model.repo or (f"by hand: {model.by_hand}" if model.by_hand else own)
     if model.parameters and model.size_gb:
         yield "  size", f"{model.parameters} billion parameters, {model.size_gb} GB"

@@ -3,22 +3,26 @@
 How they are written is the business of paper_writers.py and of the templates.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite
 
 from harness.records import Estimate, Score
 from reports import style
 from reports.load import Run
 from reports.published import Group, PaperTable, Place, Setting, paper
+from tasks.registry import QUESTIONS
 
 DIGITS = 2
 """Of a percentage, as in the paper."""
 FULL = "full test set"
+OTHER_LABELS = "none (other labels)"
 IN_WORDS: dict[Setting, str] = {
     "fine-tuned": "fine-tuned or another checkpoint",
     "trained": "trained for these tasks",
     "training-free": "training-free",
+    "floor": "floor, fitted to training labels",
 }
 _PROFILES = {
     "tiny": "Miniatures on drawn toy faces stand where the paper has its models and photographs, and each was trained "
@@ -28,7 +32,8 @@ _UNKNOWN = "Nothing says which models and faces these are."
 NOTE = (
     "Percent. Bold: the highest of its column among the models of a dataset or attribute that are compared, measured "
     "and published each for itself; a training-free model is compared with training-free ones only. In brackets the "
-    "95 % bootstrap interval over images. Difference: measured less published, in points."
+    "95 % bootstrap interval over images. Difference: measured less published, in points. There is none where the run "
+    "asked for other labels than those in which the published number is, or in which we read it to be (decision 0020)."
 )
 
 
@@ -44,11 +49,13 @@ class Cell:
     best: bool = False
     published: float | None = None
     best_published: bool = False
+    space: str = ""
+    """The label space in which it was measured, where the published number is of another."""
 
     @property
     def difference(self) -> float | None:
-        """Measured less published, in points; None where one of them is missing."""
-        return None if self.value is None or self.published is None else self.value - self.published
+        """Measured less published, in points; None where one of them is missing, or they are of different labels."""
+        return None if self.value is None or self.published is None or self.space else self.value - self.published
 
     @property
     def measured_text(self) -> str:
@@ -62,8 +69,8 @@ class Cell:
 
     @property
     def difference_text(self) -> str:
-        """The difference with its sign."""
-        return signed(self.difference)
+        """The difference with its sign, or why there is none between two numbers."""
+        return OTHER_LABELS if self.value is not None and self.space else signed(self.difference)
 
     @property
     def interval(self) -> str:
@@ -177,11 +184,10 @@ def signed(value: float | None) -> str:
 
 def _rows(run: Run, table: PaperTable, group: Group) -> list[Row]:
     ours = {name: [model for model in run.models if paper().printed(model) == name] for name in group.values}
-    rows = [_row(run, group, model, name) for name, models in ours.items() for model in models or [""]]
+    row = partial(_row, run, _other_spaces(run, table), group)
+    rows = [row(model, name) for name, models in ours.items() for model in models or [""]]
     beside = {model for models in ours.values() for model in models}
-    others = [
-        _row(run, group, model) for model in run.models if model not in beside and _belongs(run, table, group, model)
-    ]
+    others = [row(model) for model in run.models if model not in beside and _belongs(run, table, group, model)]
     trained, free = _split([*rows, *others], lambda row: row.setting != "training-free")
     return [*_marked(trained), *_marked(free)]
 
@@ -192,7 +198,7 @@ def _belongs(run: Run, table: PaperTable, group: Group, model: str) -> bool:
     A training-free one is where it was asked, a trained one where it has answered: specialists know few questions.
     """
     setting = paper().setting(model)
-    if table.trained_only and setting != "trained":
+    if table.trained_only and setting not in ("trained", "floor"):
         return False
     if setting == "training-free":
         asked = {question.name for question in run.manifest.questions}
@@ -200,10 +206,20 @@ def _belongs(run: Run, table: PaperTable, group: Group, model: str) -> bool:
     return any((model, place.question) in run.scores for place in group.cells)
 
 
-def _row(run: Run, group: Group, model: str, printed: str = "") -> Row:
+def _other_spaces(run: Run, table: PaperTable) -> dict[str, str]:
+    """Question -> the label space it was asked in, of those whose published numbers are of another."""
+    asked = {question.name: question.space for question in run.manifest.questions if question.name in QUESTIONS}
+    return {name: space for name, space in asked.items() if space and space != table.space(name)}
+
+
+def _row(run: Run, others: Mapping[str, str], group: Group, model: str, printed: str = "") -> Row:
     published: Sequence[float | None] = group.values.get(printed, (None,) * len(group.cells))
     cells = [
-        replace(_measured(place, run.scores.get((model, place.question))), published=value)
+        replace(
+            _measured(place, run.scores.get((model, place.question))),
+            published=value,
+            space="" if value is None else others.get(place.question, ""),
+        )
         for place, value in zip(group.cells, published, strict=True)
     ]
     setting = paper().setting(model) if model else paper().models[printed].setting

@@ -15,6 +15,7 @@ HEAD = ("Models", "Setting", "Scored", "Measured on")
 _FIELDS = (
     "table", "place", "measured_on", "group", "setting", "model", "printed_as", "column", "question", "metric",
     "scored", "value", "low", "high", "best", "published", "best_published", "difference",
+    "measured_in",
 )  # fmt: skip
 _SETTINGS = (
     "Setting: " + "; ".join(f"{word} = {meaning}" for word, meaning in IN_WORDS.items() if word != meaning) + "."
@@ -156,6 +157,7 @@ def _record(table: Table, row: Row, cell: Cell, column: str) -> dict[str, str]:
         "published": number(cell.published),
         "best_published": "yes" if cell.best_published else "",
         "difference": number(cell.difference),
+        "measured_in": cell.space,
     }
 
 

@@ -5,12 +5,14 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from harness.records import METRICS, Record
+from tasks.registry import QUESTIONS
 
-Setting = Literal["fine-tuned", "trained", "training-free"]
-"""How a model came to know faces: fine-tuned on them for a comparison, made for them, or not at all."""
+Setting = Literal["fine-tuned", "trained", "training-free", "floor"]
+"""How a model came to know faces: fine-tuned on them for a comparison, made for them, or not at all; a floor is fitted
+to training labels, and not meant to be good."""
 
 
 class Place(Record):
@@ -59,6 +61,8 @@ class PaperTable(Record):
     columns: tuple[str, ...]
     trained_only: bool = False
     """Whether it compares only models that were made for these tasks (table 4)."""
+    spaces: dict[str, str] = Field(default_factory=dict)
+    """Question -> the label space in which we read its numbers to be, where that is not the question's usual one."""
     groups: tuple[Group, ...]
 
     @model_validator(mode="after")
@@ -68,6 +72,10 @@ class PaperTable(Record):
             if {len(group.cells), *map(len, group.values.values())} != {width}:
                 raise ValueError(f"table {self.number}, {group.name}: every row must have {width} values")
         return self
+
+    def space(self, question: str) -> str:
+        """The label space of the numbers printed for a question."""
+        return self.spaces.get(question) or QUESTIONS[question].space
 
 
 class Panels(Record):
@@ -86,6 +94,8 @@ class Paper(Record):
     """As printed -> what it is here."""
     unprinted: dict[str, Known]
     """The same for models that the text compares and no table lists."""
+    floors: tuple[str, ...]
+    """Models of ours that stand beside the paper's for comparison."""
     tables: tuple[PaperTable, ...]
     figures: tuple[Panels, ...]
     radar: dict[str, str]
@@ -103,6 +113,8 @@ class Paper(Record):
 
         NAME@FOLDER is a checkpoint of someone's own; the "@" of an address (openai:MODEL@URL, hf:REPO@BRANCH) is none.
         """
+        if model.partition("@")[0] in self.floors:
+            return "floor"
         if "@" in model and not model.startswith(("openai:", "hf:")):
             return "fine-tuned"
         made_for = {

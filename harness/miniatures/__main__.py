@@ -16,7 +16,7 @@ from adapters import registry as models
 from adapters.registry import MINIATURES
 from harness.errors import HarnessError
 from harness.maps import NAME as MAPS
-from harness.miniatures import build, card, corpus, evaluate, train
+from harness.miniatures import build, card, corpus, evaluate, floors, train
 from harness.miniatures.corpus import Lesson
 from harness.miniatures.evaluate import Figures
 from harness.miniatures.faceinsight import train as faceinsight
@@ -49,7 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         ("evaluate", "print what it sees"),
     ):
         sub = commands.add_parser(command, help=words)
-        sub.add_argument("name", help=f"one of {', '.join((*build.names(), faceinsight.NAME, *specialists.names()))}")
+        names = (*build.names(), faceinsight.NAME, *floors.NAMES, *specialists.names())
+        sub.add_argument("name", help=f"one of {', '.join(names)}")
         sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
         sub.add_argument("--out", type=Path, help="folder of the miniature (default adapters/miniatures/NAME)")
         sub.add_argument(
@@ -73,6 +74,9 @@ def _train(options: argparse.Namespace) -> None:
         pupil.run()
         pupil.save(fresh)
         text = _specialist(options, pupil, _figures(options, fresh)).text()
+    elif options.name in floors.NAMES:
+        floors.train(options.name, fresh, options.seed, options.cache)
+        text = floors.card(options.name, fresh, options.seed, _figures(options, fresh))
     else:
         lessons = _lessons(options, training_faces(options.cache), "train")
         training = train.Training(options.name, lessons, _work(options), options.seed, options.scale)

@@ -12,7 +12,7 @@ from adapters import registry as models
 from adapters.hf import ChatModel
 from harness import images
 from harness.miniatures.corpus import Lesson
-from harness.records import Decoding, Parsed, Record, Request, Status
+from harness.records import Decoding, Parsed, Record, Request, Status, request_key
 from tasks.labels import label_space
 from tasks.parse import parse
 from tasks.registry import question
@@ -65,14 +65,16 @@ def replies(adapter: ChatModel, lessons: Sequence[Lesson], batch: int = 32) -> I
     """The answer to each lesson's question, greedily decoded, in order."""
     for start in range(0, len(lessons), batch):
         part = lessons[start : start + batch]
-        faces = [adapter.image(images.read(lesson.image)) for lesson in part]
-        answers = adapter.answer(adapter.inputs(faces, [_request(lesson) for lesson in part]), DECODING)
+        pictures = [images.read(lesson.image) for lesson in part]
+        asked = [_request(lesson, images.digest(picture)) for lesson, picture in zip(part, pictures, strict=True)]
+        answers = adapter.answer(adapter.inputs([adapter.image(one) for one in pictures], asked), DECODING)
         yield from (answer.text for answer in answers)
 
 
-def _request(lesson: Lesson) -> Request:
+def _request(lesson: Lesson, pixels: str) -> Request:
+    key = request_key(pixels, lesson.text, DECODING)
     space = question(lesson.question).space
-    return Request(key="", sample_id="", image=lesson.image, text=lesson.text, space=space)
+    return Request(key=key, sample_id="", image=lesson.image, text=lesson.text, space=space)
 
 
 def _question(adapter: ChatModel, name: str, lessons: Sequence[Lesson], batch: int) -> Figures:

@@ -199,7 +199,7 @@ def _state(path: Path | str) -> str:
 @cache
 def _code() -> str:
     """What the loaders and their label spaces are, so that nobody has to remember to raise a version."""
-    files = [*Path(__file__).parent.glob("*.py"), *SPACES.glob("*.toml")]
+    files = [*Path(__file__).parent.glob("*.py"), *SPACES.glob("*.toml"), *SPACES.parent.glob("coarser.*")]
     return _digest([file.read_text(encoding="utf-8") for file in sorted(files)])
 
 

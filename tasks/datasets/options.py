@@ -31,6 +31,10 @@ class FairFace(_Splittable):
 
     padding: Literal["0.25", "1.25"] = "0.25"
     """Which of the two sets of pictures: close crops of 224 pixels, or wide ones of 448."""
+    ages: Literal["nine", "decades"] = "nine"
+    """FairFace's nine bins, or UTKFace's eight decades."""
+    races: Literal["seven", "five"] = "seven"
+    """FairFace's seven races, or UTKFace's five."""
 
 
 class UTKFace(_Splittable):

@@ -41,6 +41,8 @@ VALUES: dict[str, tuple[Any, Any, Any]] = {
     "datasets.maad.undefined": ("negative", "dropped", "negative"),
     "datasets.fairface.split": ("/s/file", "/s/environment", "/s/flag"),
     "datasets.fairface.padding": ("1.25", "0.25", "1.25"),
+    "datasets.fairface.ages": ("decades", "nine", "decades"),
+    "datasets.fairface.races": ("five", "seven", "five"),
     "datasets.utkface.split": ("/s/file", "/s/environment", "/s/flag"),
     "datasets.utkface.images": ("wild", "cropped", "wild"),
     "datasets.utkface.ages": ("fairface", "decades", "fairface"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reports import load, paper_tables
+from reports import load, paper_tables, paper_writers
 from reports.published import paper
 from tests.reports.conftest import make_run
 
@@ -95,6 +95,45 @@ def test_difference_is_measured_less_published(tables):
         assert cell.difference == pytest.approx(cell.value - published)
         assert cell.difference_text.lstrip("+−") == f"{abs(cell.value - published):.2f}"
         assert cell.difference_text[0] == ("+" if cell.value > published else "−")
+
+
+COARSE = {"fairface.age": "utkface.age", "fairface.race": "utkface.race"}
+
+
+def asked_in(run, spaces):
+    asked = [one.model_copy(update={"space": spaces.get(one.name, one.space)}) for one in run.manifest.questions]
+    return {table.paper.number: table for table in paper_tables.tables(changed(run, questions=tuple(asked)))}
+
+
+def undifferenced(table):
+    """Questions of cells with both numbers and no difference, and those with one."""
+    cells = [cell for row in table.rows for cell in row.cells if None not in (cell.value, cell.published)]
+    without = {cell.place.question for cell in cells if cell.difference is None}
+    assert {cell.difference_text for cell in cells if cell.difference is None} <= {paper_tables.OTHER_LABELS}
+    assert {cell.place.question for cell in cells if cell.space} == without
+    return without, {cell.place.question for cell in cells if cell.difference is not None}
+
+
+def test_no_difference_is_taken_between_numbers_of_different_labels(run, tables):
+    others = {"fairface.gender", "utkface.age", "utkface.gender", "utkface.race"}
+    assert undifferenced(tables[2]) == (set(), {"fairface.age", "fairface.gender", "fairface.race"})
+    assert undifferenced(tables[4]) == ({"fairface.age", "fairface.race"}, others)
+    coarse = asked_in(run, COARSE)
+    assert undifferenced(coarse[2]) == ({"fairface.age", "fairface.race"}, {"fairface.gender"})
+    assert undifferenced(coarse[4]) == (set(), others | set(COARSE))
+
+
+def test_other_labels_of_utkface_and_raf_db_are_met_too(run):
+    other = asked_in(run, {"utkface.age": "fairface.age", "raf-db": "raf-db.compound"})
+    assert undifferenced(other[3])[0] == {"utkface.age"}
+    assert undifferenced(other[5])[0] == {"raf-db"}
+    assert "none (other labels)" in paper_writers.markdown(other[3])
+    assert "none (other labels)" in paper_writers.latex(other[5])
+
+
+def test_a_run_that_does_not_say_its_label_spaces_is_taken_for_a_usual_one(run):
+    unknown = asked_in(run, {one.name: "" for one in run.manifest.questions})
+    assert undifferenced(unknown[2])[0] == set()
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ def test_markdown_reads_back_as_the_table(tables):
             for text, cell in zip(found[5:], row.cells, strict=True):
                 numbers = re.findall(r"\d+\.\d\d", text)
                 wanted = [cell.measured_text, *cell.interval.split(", "), cell.published_text, cell.difference_text]
-                assert numbers == [n.lstrip("+−") for n in wanted if n not in ("", "–")]
+                assert numbers == [n.lstrip("+−") for n in wanted if n not in ("", "–", paper_tables.OTHER_LABELS)]
+                assert (paper_tables.OTHER_LABELS in text) == bool(cell.space and cell.value is not None)
                 assert ("paper" in text) == (cell.published is not None)
 
 
@@ -86,6 +87,7 @@ def test_csv_reads_back_as_the_table(tables):
                 value = getattr(cell, field)
                 assert record[field] == "" if value is None else float(record[field]) == pytest.approx(value, abs=5e-5)
             assert record["best"] == ("yes" if cell.best else "")
+            assert record["measured_in"] == cell.space
             assert record["measured_on"] == (row.measured_on if cell.value is not None else "")
 
 

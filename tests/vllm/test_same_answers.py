@@ -14,7 +14,7 @@ from tests.faceinsight import tiny
 from tests.vllm import asking, drawn
 
 pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` builds an environment for it")
-LISTED = [name for name in names() if spec(name).listed and spec(name).group == "mllm"]
+LISTED = [name for name in names() if spec(name).listed and "vllm" in spec(name).engines]
 ELSEWHERE = ["phi-3.5-vision"]
 """vLLM cannot read its miniature, and no tower but the published one's width: tests/vllm/test_phi.py."""
 DECODING = Decoding(max_new_tokens=24)

@@ -19,7 +19,7 @@ from tasks.registry import QUESTIONS
 from tests.fakes import ScriptedEngine, picture
 
 AB = ("A", "B")
-WITH_WORDS = [name for name in names() if spec(name).listed and spec(name).group == "mllm" and name != "faceinsight"]
+WITH_WORDS = [name for name in names() if spec(name).group == "mllm" and spec(name).listed and name != "faceinsight"]
 
 
 class Chooser:

@@ -5,7 +5,10 @@ from PIL import Image
 
 from harness.errors import DataError, UnknownNameError
 from tasks import datasets
+from tasks.asks import offer
 from tasks.datasets import DataOptions
+from tasks.labels import label_space
+from tasks.registry import questions_of
 
 load = partial(datasets.load, "fairface")
 
@@ -41,6 +44,42 @@ def test_ages_damaged_by_a_spreadsheet_are_repaired(write, damaged, age):
 def test_path_prefixes_are_ignored(write, prefix):
     (face,) = load(layout(write, f"{prefix}val/1.jpg,0-2,Male,White,False"), "test")
     assert face.id == "val/1.jpg"
+
+
+@pytest.mark.parametrize(("age", "decade"), [("0-2", "0-9"), ("3-9", "0-9"), ("more than 70", "70+"), ("9-Mar", "0-9")])
+@pytest.mark.parametrize(
+    ("race", "five"), [("Latino_Hispanic", "Others"), ("East Asian", "Asian"), ("Indian", "Indian")]
+)
+def test_coarser_labels_by_name(write, age, decade, race, five):
+    options = DataOptions.model_validate({"fairface": {"ages": "decades", "races": "five"}})
+    (face,) = load(layout(write, f"val/1.jpg,{age},Male,{race},False"), "test", options)
+    assert face.labels == {"utkface.age": decade, "fairface.gender": "Male", "utkface.race": five}
+    assert face.group == {"age": decade, "gender": "Male", "race": five}
+    assert options.protocol() == {"fairface": {"ages": "decades", "races": "five"}}
+
+
+def test_one_choice_leaves_the_other_label_alone(write):
+    options = DataOptions.model_validate({"fairface": {"races": "five"}})
+    (face,) = load(layout(write, "val/1.jpg,0-2,Male,Middle Eastern,False"), "test", options)
+    assert face.labels == {"fairface.age": "0-2", "fairface.gender": "Male", "utkface.race": "Others"}
+
+
+def test_an_impossible_value_is_met_under_coarser_labels_too(write):
+    options = DataOptions.model_validate({"fairface": {"ages": "decades", "races": "five"}})
+    with pytest.raises(DataError, match=r"row 2: 'Others' is not a known race"):
+        load(layout(write, "val/1.jpg,0-2,Male,Others,False"), "test", options)
+
+
+def test_questions_are_asked_in_the_labels_of_the_choice():
+    options = DataOptions.model_validate({"fairface": {"ages": "decades", "races": "five"}})
+    age, gender, race = questions_of(["fairface.age", "fairface.gender", "fairface.race"], options)
+    assert (age.name, age.space, age.labels()) == ("fairface.age", "utkface.age", label_space("utkface.age").display)
+    assert (race.space, gender.space) == ("utkface.race", "fairface.gender")
+    assert "70+" in age.render().text
+    assert "Middle Eastern" not in race.render().text
+    assert offer(race).asks[0].labels == label_space("utkface.race").labels
+    fine = questions_of(["fairface.age", "fairface.race"])
+    assert [one.space for one in fine] == ["fairface.age", "fairface.race"]
 
 
 def padded(padding):

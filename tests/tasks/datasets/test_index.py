@@ -34,6 +34,7 @@ LABELS = {
 }
 CHOICES = {
     "maad": {"undefined": "negative"},
+    "fairface": {"ages": "decades", "races": "five"},
     "utkface": {"ages": "fairface"},
     "expw": {"margin": 0.2},
 }
