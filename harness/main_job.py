@@ -70,7 +70,7 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     console = console or Console()
     config = settings(options)
     for name, reason in lacking(options.models, options.engine.profile).items():
-        console.print(f"{name} is left out: {reason}.", markup=False, soft_wrap=True)
+        console.print(f"{name} is left out: {reason}.", markup=False)
     for name in unused(options.protocol, config.models):
         console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
     specs = {name: _spec(name, config, options.engine.profile) for name in config.models}
