@@ -67,6 +67,9 @@ class ModelSpec(Record):
     spaces: tuple[str, ...] | None = None
     """The label spaces it can answer in; None is any."""
     repo: str | None = None
+    """The published checkpoint; of a specialist one file: owner/name/FILE of a repository, or an address."""
+    by_hand: str | None = None
+    """Which file to download from where, when no program can fetch the published one."""
     trained: str | None = None
     """Where a user's own training puts the checkpoint of a model that nobody has published."""
     licence: str = "unknown"
@@ -94,7 +97,7 @@ class ModelSpec(Record):
     @property
     def listed(self) -> bool:
         """Whether this is a model of the list that has weights: not echo, not a user's own."""
-        return (self.repo or self.trained) is not None and self.name in _table()
+        return (self.repo or self.by_hand or self.trained) is not None and self.name in _table()
 
     def answers_in(self, space: str) -> bool:
         """Whether the model can be asked in a label space."""
@@ -115,8 +118,10 @@ class ModelSpec(Record):
             return self.checkpoint
         if profile == "tiny" and self.listed:
             return self._miniature_folder()
+        if reason := self.lacking(profile):
+            raise AdapterError(reason)
         if self.trained is not None:
-            return self._trained_folder()
+            return self.trained
         repo = self.repo or getattr(self.load(), "repo", None)
         if repo is None and not self._needs_weights():
             return ""
@@ -151,6 +156,20 @@ class ModelSpec(Record):
         own = self.trained is not None and self.checkpoint is None and profile != "tiny"
         return own and not Path(str(self.trained)).is_dir()
 
+    def lacking(self, profile: Profile) -> str:
+        """Why there is no checkpoint to load before the user does something, and what; empty where there is one."""
+        if self.untrained(profile):
+            return (
+                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with "
+                f"`python -m harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
+            )
+        if self.by_hand and self.checkpoint is None and profile != "tiny":
+            return (
+                f"no program can fetch the weights of '{self.name}': download {self.by_hand} in a browser, and name "
+                f"the file: '{self.name}@FILE'"
+            )
+        return ""
+
     def load(self) -> type[Any]:
         """The adapter class; this is where torch comes in.
 
@@ -178,14 +197,6 @@ class ModelSpec(Record):
             )
         return str(self.miniature)
 
-    def _trained_folder(self) -> str:
-        if self.untrained("paper"):
-            raise AdapterError(
-                f"nobody has published weights of '{self.name}', and there is no {self.trained}: train it with "
-                f"`python -m harness train {self.name}`, or name a checkpoint: '{self.name}@FOLDER'"
-            )
-        return str(self.trained)
-
     def _needs_weights(self) -> bool:
         return hasattr(self.load(), "answer")  # an engine of its own, such as echo, may need none
 
@@ -196,16 +207,17 @@ def names() -> list[str]:
 
 
 def named(words: Sequence[str], profile: Profile) -> tuple[str, ...]:
-    """The names that are meant on a command line: a word of GROUPS stands for all it has, but for what is untrained."""
-    left_out = set(untrained(words, profile)) - set(words)
+    """The names that are meant on a command line: a word of GROUPS stands for all it has that have weights."""
+    left_out = set(lacking(words, profile)) - set(words)
     found = dict.fromkeys(name for word in words for name in (_group(word) if word in GROUPS else [word]))
     return tuple(name for name in found if name not in left_out)
 
 
-def untrained(words: Sequence[str], profile: Profile) -> list[str]:
-    """Models of the groups among these words that have no checkpoint before somebody trains them."""
+def lacking(words: Sequence[str], profile: Profile) -> dict[str, str]:
+    """Models of the groups among these words that have no checkpoint before the user does something, and what."""
     members = (name for word in words if word in GROUPS for name in _group(word))
-    return [name for name in members if spec(name).untrained(profile)]
+    reasons = {name: spec(name).lacking(profile) for name in members}
+    return {name: reason for name, reason in reasons.items() if reason}
 
 
 def _group(word: str) -> list[str]:

@@ -14,7 +14,8 @@ PROOFS = HERE.parent / "tests" / "golden"
 def page() -> str:
     """The whole page as Markdown."""
     # FaceInsight has no upstream to be proven against, and a page of its own.
-    cards = [(model, model.load(), note(model)) for name in names() if (model := spec(name)).listed and model.repo]
+    proven = [spec(name) for name in names() if (PROOFS / name / "note.toml").is_file()]
+    cards = [(model, model.load(), note(model)) for model in proven]
     # Markdown, not HTML: escaping would change the prompts.
     environment = Environment(
         loader=FileSystemLoader(HERE), undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True

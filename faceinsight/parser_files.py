@@ -48,7 +48,9 @@ def open_parser(
         raise AdapterError(f"{file} cannot be opened as a TorchScript file ({reason}). {url} is one.") from error
 
 
-def open_detector(facer: Any, detector: str, device: torch.device, given: Path | None) -> tuple[Any, str]:
+def open_detector(
+    facer: Any, detector: str, device: torch.device, given: Path | None, flag: str = "--detector-weights"
+) -> tuple[Any, str]:
     """A face detector of pyfacer, such as "retinaface/mobilenet", and the hash of its file; see `open_parser`.
 
     Raises:
@@ -58,7 +60,7 @@ def open_detector(facer: Any, detector: str, device: torch.device, given: Path |
     from facer.face_detection import retinaface
 
     kind = detector.removeprefix("retinaface/")
-    file = weight_file(retinaface.pretrained_urls[kind], given, "--detector-weights")
+    file = weight_file(retinaface.pretrained_urls[kind], given, flag)
     layout = {"mobilenet": retinaface.cfg_mnet, "resnet50": retinaface.cfg_re50}[kind]
     check_tensors(file, set(retinaface.RetinaFace(layout, "test").state_dict()))
     cudnn_benchmark = torch.backends.cudnn.benchmark
@@ -74,7 +76,7 @@ def weight_file(url: str, given: Path | None, flag: str) -> Path:
     Args:
         url: where the file is published; torch's hub folder ($TORCH_HOME/hub/checkpoints) keeps it.
         given: a local file, which is taken as it is.
-        flag: the option that gives a local file.
+        flag: the option that gives a local file, for the sentence; empty where there is none.
 
     Raises:
         ConfigError: the given file does not exist.
@@ -93,12 +95,13 @@ def weight_file(url: str, given: Path | None, flag: str) -> Path:
 
 def _fetch(url: str, place: Path, flag: str) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
+    named = f", or name the file with {flag}" if flag else ""
     try:
         torch.hub.download_url_to_file(url, str(place), progress=False)
     except OSError as error:  # an URLError is one
         raise AdapterError(
             f"pyfacer's weights {place.name} are not in {place.parent} and cannot be fetched ({error}). Download {url} "
-            f"on a machine with a network and name the file with {flag}."
+            f"on a machine with a network and put it there{named}."
         ) from error
 
 

@@ -95,8 +95,8 @@ class PyfacerParser:
             if name not in known:
                 raise UnknownNameError.of(kind, name, known, _HELP)
         self.device = _device(options.device)
-        with _silence():
-            facer = _import_facer()
+        with silence():
+            facer = import_facer()
             self._parser, parser_hash = open_parser(facer, options.model, self.device, options.weights, options.sha256)
             self._detector: Detector
             self._detector, detector_hash = (
@@ -121,11 +121,11 @@ class PyfacerParser:
         Raises:
             AdapterError: the parser's file gives another number of classes than its model has.
         """
-        small = [_shrunk(image) for image in images]
+        small = [shrunk(image) for image in images]
         found: dict[int, FaceMap] = {}
         for size in dict.fromkeys(image.size for image in small):  # pyfacer takes pictures of one size
             places = [place for place, image in enumerate(small) if image.size == size]
-            with _silence(), torch.inference_mode():
+            with silence(), torch.inference_mode():
                 maps = self._parse([small[place] for place in places])
             found |= dict(zip(places, maps, strict=True))
         return [_of_size(found[place], image.size) for place, image in enumerate(images)]
@@ -189,7 +189,8 @@ def _table(names: Sequence[str]) -> Classes:
     return np.array([CLASSES.index(name) for name in names], np.uint8)
 
 
-def _shrunk(image: Image.Image) -> Image.Image:
+def shrunk(image: Image.Image) -> Image.Image:
+    """The picture in colours, no longer than LONGEST."""
     image = image.convert("RGB")
     scale = LONGEST / max(image.size)
     if scale >= 1:
@@ -205,7 +206,12 @@ def _of_size(found: FaceMap, size: tuple[int, int]) -> FaceMap:
     return found._replace(classes=np.asarray(classes))
 
 
-def _import_facer() -> Any:
+def import_facer() -> Any:
+    """The package pyfacer; this takes seconds.
+
+    Raises:
+        AdapterError: it cannot be imported.
+    """
     try:
         import facer
     except (ImportError, RuntimeError) as error:  # torchvision of another torch raises the latter
@@ -216,7 +222,7 @@ def _import_facer() -> Any:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Hide torch's warnings about TorchScript, and what pyfacer prints before it raises."""
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")

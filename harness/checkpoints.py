@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Literal
 
+from adapters import files
 from harness.records import Record
 
 SMALL = 64 * 2**20
@@ -22,17 +23,19 @@ _ADAPTERS = "adapters.safetensors"
 class Whereabouts(Record):
     """Where a checkpoint is before it is loaded."""
 
-    place: Literal["none", "endpoint", "folder", "cache", "partial", "hub", "absent"]
-    """none: the model has no weights; endpoint: a server has them; folder and cache: all here; partial: begun; hub: to
-    be downloaded; absent: the source is neither a folder nor a name that a repository can have."""
+    place: Literal["none", "endpoint", "file", "folder", "cache", "partial", "hub", "absent"]
+    """none: the model has no weights; endpoint: a server has them; file, folder and cache: all here; partial: begun;
+    hub: to be downloaded; absent: the source is neither on this disk nor a name that a repository can have."""
     here_gb: float = 0.0
     missing_gb: float | None = 0.0
     """To be downloaded; None where nobody knows how large the repository is."""
 
 
 def fingerprint(source: str) -> str:
-    """A folder's contents as a hash; a repository id or an empty source as itself."""
+    """The contents of a folder or a file as a hash; a repository id, an address or an empty source as itself."""
     folder = Path(source)
+    if source and folder.is_file():
+        return hashlib.sha256(_content(folder).encode()).hexdigest()[:16]
     if not source or not folder.is_dir():
         return source
     parts = [f"{file.relative_to(folder)}:{_content(file)}" for file in sorted(folder.rglob("*")) if file.is_file()]
@@ -40,10 +43,10 @@ def fingerprint(source: str) -> str:
 
 
 def whereabouts(source: str, size_gb: float | None = None, hub: Path | None = None) -> Whereabouts:
-    """Look for a checkpoint in its folder or in the Hugging Face cache; nothing is asked over the network.
+    """Look for a checkpoint on this disk or in the caches; nothing is asked over the network.
 
     Args:
-        source: a folder, a repository id, or nothing.
+        source: a folder, a file, a repository id or a file in one, an address, or nothing.
         size_gb: of the published repository, where it is known.
         hub: the Hugging Face cache; None is the user's.
     """
@@ -51,6 +54,12 @@ def whereabouts(source: str, size_gb: float | None = None, hub: Path | None = No
         return Whereabouts(place="none")
     if Path(source).is_dir():
         return Whereabouts(place="folder", here_gb=_gigabytes(Path(source).rglob("*")))
+    if Path(source).is_file():
+        return Whereabouts(place="file", here_gb=_gigabytes([Path(source)]))
+    if files.is_remote(source):
+        kept = files.kept(source, hub)
+        here = _gigabytes([kept]) if kept else 0.0
+        return Whereabouts(place="cache" if kept else "hub", here_gb=here, missing_gb=0.0 if kept else size_gb)
     from huggingface_hub.errors import HFValidationError
 
     try:

@@ -52,7 +52,7 @@ def show_models() -> None:
 
 def _about(model: "ModelSpec") -> Iterator[tuple[str, str]]:
     own = f"unpublished; `python -m harness train {model.name}` writes it to {model.trained}" if model.trained else ""
-    yield f"[bold]{escape(model.name)}[/bold]", model.repo or own
+    yield f"[bold]{escape(model.name)}[/bold]", model.repo or (f"by hand: {model.by_hand}" if model.by_hand else own)
     if model.parameters and model.size_gb:
         yield "  size", f"{model.parameters} billion parameters, {model.size_gb} GB"
     yield "  licence", model.licence
@@ -181,6 +181,7 @@ def _place(found: "Whereabouts") -> str:
     return {
         "none": "no weights",
         "endpoint": "with its server",
+        "file": f"in its file, {found.here_gb:.1f} GB",
         "folder": f"in its folder, {found.here_gb:.1f} GB",
         "cache": f"in the cache, {found.here_gb:.1f} GB",
         "partial": f"in part, {missing} left" if found.missing_gb is not None else "in part",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -11,8 +12,9 @@ from harness.records import Record
 
 
 class Card(Record):
-    """Everything a card says."""
+    """What every card says."""
 
+    template: ClassVar[str]
     name: str
     base: str
     architecture: str
@@ -23,14 +25,28 @@ class Card(Record):
     train_seed: int
     test_seed: int
     lessons: int
-    tower_steps: int
-    language_steps: int
     minutes: int
     figures: dict[str, Figures]
 
     def text(self) -> str:
         """The card as Markdown."""
-        return _render("card.md.j2", {field: getattr(self, field) for field in type(self).model_fields})
+        return _render(self.template, {field: getattr(self, field) for field in type(self).model_fields})
+
+
+class ChatCard(Card):
+    """Of a model that writes."""
+
+    template = "card.md.j2"
+    tower_steps: int
+    language_steps: int
+
+
+class SpecialistCard(Card):
+    """Of one that decides between labels."""
+
+    template = "specialists/card.md.j2"
+    datasets: tuple[str, ...]
+    steps: int
 
 
 def tables(figures: Mapping[str, Figures]) -> str:

@@ -5,7 +5,7 @@ dataset does not annotate, the reading of the trained vision tower fills the gap
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -30,11 +30,12 @@ class Lesson(NamedTuple):
     gold: Gold
 
 
-def lessons(root: Path, split: str) -> list[Lesson]:
-    """All ten questions about every face of a split, in the order of the registry."""
+def lessons(root: Path, split: str, asked: Callable[[str], bool] = bool) -> list[Lesson]:
+    """Every question about every face of a split, in the order of the registry; those in label spaces `asked` for."""
     return [
         Lesson(question.name, sample.image, question.render().text, sample.gold)
         for question in registry.QUESTIONS.values()
+        if asked(question.space)
         for sample in registry.samples(question.name, root, split).samples
     ]
 

@@ -80,7 +80,7 @@ class Training:
 
     def teach_tower(self) -> tuple[list[float], Seen]:
         """Teach the tower to see; returns the loss of each step, and what it then reads from each face."""
-        faces = list(_by_face(self.lessons).values())
+        faces = list(by_face(self.lessons).values())
         table = tower.columns(self.lessons)
         gold = tower.gold_rows(faces, table)
         head = tower.head(self.model, table)
@@ -92,7 +92,7 @@ class Training:
             return tower.loss(head(tower.features(self.model, pixels)).float(), gold[chosen], table)
 
         stage = self._stage("tower", {"model": self.model, "head": head})
-        losses = stage.run(_shuffled(places, self.plan["batch"], self.seed), loss)
+        losses = stage.run(shuffled(places, self.plan["batch"], self.seed), loss)
         return losses, self._read([face[0] for face in faces], head, table[tower.ATTRIBUTES])
 
     def teach_language(self, seen: Seen) -> list[float]:
@@ -139,13 +139,15 @@ def answer_loss(model: Any, batch: Mapping[str, Tensor]) -> Tensor:
     return (each * weight).sum() / weight.sum()
 
 
-def _shuffled(places: Tensor, size: int, seed: int) -> Iterator[Tensor]:
+def shuffled(places: Tensor, size: int, seed: int) -> Iterator[Tensor]:
+    """Endless batches of places, each epoch in a new order; the seed settles all."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         yield from places[torch.randperm(len(places), generator=generator)].split(size)
 
 
-def _by_face(lessons: Sequence[Lesson]) -> dict[str, list[Lesson]]:
+def by_face(lessons: Sequence[Lesson]) -> dict[str, list[Lesson]]:
+    """Face -> its lessons."""
     faces: dict[str, list[Lesson]] = defaultdict(list)
     for lesson in lessons:
         faces[_key(lesson)].append(lesson)

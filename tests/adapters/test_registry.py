@@ -149,7 +149,17 @@ def test_a_word_for_a_group_stands_for_its_models_once_and_in_their_order():
 
 def test_what_is_yet_to_be_trained_is_no_part_of_a_group_but_can_be_named(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert registry.untrained(["all"], "paper") == ["faceinsight"]
+    assert list(registry.lacking(["all"], "paper")) == ["faceinsight"]
     assert "faceinsight" not in registry.named(["all"], "paper")
     assert "faceinsight" in registry.named(["all", "faceinsight"], "paper")
-    assert registry.untrained(["faceinsight"], "paper") == []
+    assert registry.lacking(["faceinsight"], "paper") == {}
+
+
+def test_weights_that_no_program_can_fetch_are_asked_for_by_name():
+    with pytest.raises(AdapterError, match=r"download fairface_alldata_20191111\.pt from https.*'fairface@FILE'"):
+        spec("fairface").source("paper")
+    assert spec("fairface@some/file.pt").source("paper") == "some/file.pt"
+    assert list(registry.lacking(["specialists"], "paper")) == ["fairface"]
+    assert "fairface" not in registry.named(["specialists"], "paper")
+    assert "fairface" in registry.named(["specialists"], "tiny")
+    assert registry.lacking(["specialists"], "tiny") == {}

@@ -106,7 +106,8 @@ def test_the_note_says_where_from_and_what_is_not_proven(name):
 
 
 def test_every_listed_model_has_a_proof_of_at_most_5_mb():
-    assert sorted(name for name in names() if spec(name).listed and spec(name).repo) == NOTES
+    published = {name for name in names() if spec(name).listed and (spec(name).repo or spec(name).by_hand)}
+    assert sorted(published) == NOTES
     for name in NOTES:
         assert sum(path.stat().st_size for path in (goldens.FOLDER / name).rglob("*") if path.is_file()) <= 5e6
         assert not list((goldens.FOLDER / name).rglob("*.py"))

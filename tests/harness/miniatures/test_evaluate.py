@@ -39,7 +39,7 @@ def test_a_label_counts_only_where_it_was_parsed():
 def test_a_card_says_how_it_was_made_and_what_it_is_not():
     sight = {"Bald": Sight(share=0.1, balanced=0.9, f1=0.5), "Bangs": Sight(share=0.2, balanced=0.6, f1=0.1)}
     figures = Figures(faces=7, accuracy=0.75, baseline=0.25, statuses={"parsed": 6, "refused": 1}, attributes=sight)
-    text = card.Card(
+    text = card.ChatCard(
         name="n", base="Base-7B", architecture="A", weights="1", command="train it", seed=3, train_faces=1,
         train_seed=1, test_seed=2, lessons=3, tower_steps=1, language_steps=2, minutes=3, figures={"celeba": figures},
     ).text()  # fmt: skip
