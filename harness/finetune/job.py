@@ -34,8 +34,8 @@ from harness.finetune.desk import Desk, examine
 from harness.finetune.lessons import Lessons, lessons
 from harness.finetune.network import Pupil, load_learnt, save_model
 from harness.finetune.recipe import Recipe, default_file, load_recipe
-from harness.finetune.training import Course, FineTuner
-from harness.finetune.trials import COLUMNS, Evaluation, Grid, Trial, best, table
+from harness.finetune.training import Course, FineTuner, trial_of
+from harness.finetune.trials import COLUMNS, Grid, Trial, best, table
 from harness.records import Decoding, Record
 from harness.store import write_atomically
 from harness.toys import training_faces
@@ -165,7 +165,7 @@ class _Job:
         learnt = trainer.weights()
         if self.first:
             trainer.keep(learnt, folder)
-            self.grid.write(_trial(trainer, rate, time.perf_counter() - started))
+            self.grid.write(trial_of(trainer, rate, time.perf_counter() - started))
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             self._forget_beaten()
         self._wait()
@@ -233,32 +233,6 @@ class _Job:
     def _wait(self) -> None:
         if distributed.is_initialized():
             distributed.barrier()
-
-
-def _trial(trainer: FineTuner, rate: float, seconds: float) -> Trial:
-    history = _history(trainer.state.log_history)
-    chosen = max(history, key=lambda one: one.accuracy)
-    at = next(row for row in trainer.state.log_history if row["step"] == chosen.step and "eval_accuracy" in row)
-    head = "eval_accuracy "
-    return Trial(
-        rate=rate,
-        accuracy=chosen.accuracy,
-        by_question={name.removeprefix(head): value for name, value in at.items() if name.startswith(head)},
-        best_step=chosen.step,
-        steps=trainer.state.global_step,
-        seconds=seconds,
-        learning=trainer.course.pupil.learning,
-        history=history,
-    )
-
-
-def _history(log: list[dict[str, Any]]) -> tuple[Evaluation, ...]:
-    found, loss = [], None
-    for row in log:
-        loss = row.get("loss", loss)
-        if "eval_accuracy" in row:
-            found.append(Evaluation(step=row["step"], accuracy=row["eval_accuracy"], loss=loss))
-    return tuple(found)
 
 
 def _show(console: Console, trials: list[Trial]) -> None:

@@ -105,7 +105,9 @@ def load_learnt(model: nn.Module, folder: Path) -> None:
 def save_model(pupil: Pupil, folder: Path) -> None:
     """Write a checkpoint as published: the source's names of weights, its dtype, its processor and tokenizer."""
     adapter, dtype = pupil.adapter, dtype_of(pupil.adapter.config)
-    model = pupil.merged().to(dtype)
+    model = pupil.merged()
+    for weight in model.parameters():  # not the buffers: those of the rotary embedding would be rounded
+        weight.data = weight.data.to(dtype)
     for part in model.config.sub_configs:
         getattr(model.config, part).dtype = dtype
     model.generation_config = adapter.published

@@ -18,6 +18,7 @@ from harness.finetune.desk import Desk, answer_loss, examine
 from harness.finetune.lessons import Lesson, Lessons
 from harness.finetune.network import FILE, Pupil, kind_of, learnt, load_learnt, save_learnt
 from harness.finetune.recipe import Learning
+from harness.finetune.trials import Evaluation, Trial
 from harness.records import Decoding
 
 
@@ -99,6 +100,33 @@ class FineTuner(LeanTrainer):
     def load_whole(self, model: nn.Module, folder: Path) -> None:
         """What learns, checked."""
         load_learnt(model, folder)
+
+
+def trial_of(trainer: FineTuner, rate: float, seconds: float) -> Trial:
+    """What is recorded of a training that has ended."""
+    history = _history(trainer.state.log_history)
+    chosen = max(history, key=lambda one: one.accuracy)
+    at = next(row for row in trainer.state.log_history if row["step"] == chosen.step and "eval_accuracy" in row)
+    head = "eval_accuracy "
+    return Trial(
+        rate=rate,
+        accuracy=chosen.accuracy,
+        by_question={name.removeprefix(head): value for name, value in at.items() if name.startswith(head)},
+        best_step=chosen.step,
+        steps=trainer.state.global_step,
+        seconds=seconds,
+        learning=trainer.course.pupil.learning,
+        history=history,
+    )
+
+
+def _history(log: list[dict[str, Any]]) -> tuple[Evaluation, ...]:
+    found, loss = [], None
+    for row in log:
+        loss = row.get("loss", loss)
+        if "eval_accuracy" in row:
+            found.append(Evaluation(step=row["step"], accuracy=row["eval_accuracy"], loss=loss))
+    return tuple(found)
 
 
 class _Drawn(Dataset[Lesson]):

@@ -35,9 +35,9 @@ def adapter(name, source=None, dtype="float32"):
     return found.load()(source or found.source("tiny"), device="cpu", dtype=dtype)
 
 
-def tuner(name, own, root, folder, task="expr", callbacks=(), dtype="float32"):
+def tuner(name, own, root, folder, task="expr", callbacks=(), source=None, dtype="float32"):
     """A training that has not begun."""
     train, held = lessons(questions_of([task]), root, own.data)
-    pupil = Pupil(adapter(name, dtype=dtype), own, own.train_image_encoder.get(name, False), own.training.seed)
+    pupil = Pupil(adapter(name, source, dtype), own, own.train_image_encoder.get(name, False), own.training.seed)
     decoding = Decoding(max_new_tokens=40)
     return FineTuner(Course(pupil, own.at(own.rates[0]), train, held, "equal", decoding, folder, callbacks))

@@ -7,13 +7,16 @@ from harness.engines.hf import HFEngine
 from harness.finetune.desk import IGNORED, Desk, answer_loss, examine
 from harness.finetune.lessons import lessons
 from harness.finetune.recipe import Data
+from harness.miniatures.corpus import Lesson
 from harness.miniatures.lessons import Desk as MiniatureDesk
 from harness.plan import Planner
-from harness.records import Decoding
+from harness.records import Decoding, Response
 from harness.score import predict, score
 from tasks.labels import label_space
 from tasks.registry import questions_of
 from tests.harness.finetune.conftest import NAMES, adapter
+
+DECODING = Decoding(max_new_tokens=40)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -66,8 +69,6 @@ def test_an_answer_said_as_taught_scores_full_marks(desk, root):
     for row in rows_of(root, 12):
         reply = desk.adapter.reply(desk.reply(row), 0, Decoding())
         space = label_space(row.question.space)
-        from harness.records import Response
-
         said = predict(Response(key="k", sample_id=row.sample.id, text=reply.text, finish=reply.finish), space)
         assert score(row.question, "m", [row.sample], [said]).metrics["accuracy"].value == 1
 
@@ -94,24 +95,21 @@ def test_the_loss_is_that_of_each_lesson_alone(desk, root):
 
 def test_answers_are_read_as_in_a_run(desk, root):
     exam, _ = lessons(questions_of(["expr"]), root, Data(limit=8, validation=0.25))
-    found = examine(desk, exam, Decoding(max_new_tokens=40), 3)
+    found = examine(desk, exam, DECODING, 3)
     for asked, samples in exam.parts:
-        planned = Planner(root, Decoding(max_new_tokens=40), None, 0).plan(asked)
-        requests = [planned.request(planned.cases[0]).model_copy(
-            update={"image": sample.image, "sample_id": sample.id, "key": sample.id}) for sample in samples]  # fmt: skip
-        answers = [row for batch in HFEngine(desk.adapter).generate(requests, planned_decoding()) for row in batch]
+        planned = Planner(root, DECODING, None, 0).plan(asked)
+        asked_first = planned.request(planned.cases[0])
+        requests = [
+            asked_first.model_copy(update={"image": sample.image, "sample_id": sample.id, "key": sample.id})
+            for sample in samples
+        ]
+        answers = [row for batch in HFEngine(desk.adapter).generate(requests, DECODING) for row in batch]
         said = [predict(answer, label_space(asked.space)) for answer in answers]
         assert found[asked.name] == score(asked, "m", list(samples), said).metrics["accuracy"].value
 
 
-def planned_decoding():
-    return Decoding(max_new_tokens=40)
-
-
 def test_miniatures_were_taught_the_same_ids(root):
     """The project's other way to make ids of an answer agrees, on tokens that it was trained with."""
-    from harness.miniatures.corpus import Lesson
-
     model = adapter("llava-v1.5-7b")
     row = rows_of(root)[-1]
     theirs = MiniatureDesk(model).example(

@@ -187,7 +187,6 @@ def test_help_waits_for_no_torch():
 def launch(tmp_path, root, processes, module="harness", **plan):
     """The command itself, in one process or in several under torchrun."""
     own = recipe(rates=(3e-3,), steps=4, evaluate_every=4, **plan)
-    tmp_path.mkdir(exist_ok=True)
     start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     words = ["-m", module, "finetune", NAME, "--task", "expr", "--config", str(write(tmp_path / "r.toml", own))]
     done = subprocess.run(
@@ -198,17 +197,21 @@ def launch(tmp_path, root, processes, module="harness", **plan):
     return Grid(tmp_path / "out"), done.stdout
 
 
+@pytest.fixture(scope="module")
+def alone(root, tmp_path_factory):
+    return launch(tmp_path_factory.mktemp("one"), root, 1, batch=8)[0]
+
+
 @pytest.mark.parametrize(
     ("module", "plan"),
     [("harness", {}), ("tests.faceinsight.sharded", {"sharding": "fsdp"})],
     ids=["ddp", "fsdp"],
 )
-def test_two_processes_learn_what_one_does(root, tmp_path, module, plan):
-    one, _ = launch(tmp_path / "one", root, 1, batch=8)
-    two, said = launch(tmp_path / "two", root, 2, module, batch=4, **plan)
+def test_two_processes_learn_what_one_does(alone, root, tmp_path, module, plan):
+    two, said = launch(tmp_path, root, 2, module, batch=4, **plan)
     assert ("sharded: True" in said) is bool(plan)
-    mine, theirs = (load_file(grid.model / "model.safetensors") for grid in (one, two))
+    mine, theirs = (load_file(grid.model / "model.safetensors") for grid in (alone, two))
     assert mine.keys() == theirs.keys()
     for name, value in mine.items():
         torch.testing.assert_close(theirs[name].float(), value.float(), rtol=1e-2, atol=2e-3)
-    assert one.find(3e-3).accuracy == two.find(3e-3).accuracy
+    assert alone.find(3e-3).accuracy == two.find(3e-3).accuracy

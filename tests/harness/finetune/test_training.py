@@ -13,6 +13,7 @@ from harness.finetune.network import FILE, kind_of, save_model
 from harness.plan import Planner
 from harness.records import Decoding
 from tasks.registry import question
+from tests import goldens
 from tests.harness.finetune.conftest import NAMES, adapter, recipe, tuner
 
 WAYS = [
@@ -79,6 +80,19 @@ def test_what_learns_learns_and_the_rest_stays(name, method, encoder, root, tmp_
     again = adapter(name, str(tmp_path / "model"))
     assert said(again, root) == said(pupil.adapter, root)  # both hold what bfloat16 leaves of it
     assert not list(tmp_path.rglob("*.bin"))
+
+
+def test_a_checkpoint_in_parts_becomes_one_in_one_piece(root, tmp_path):
+    """NVILA-8B is published as a folder of folders."""
+    source = str(goldens.FOLDER / "nvila-8b" / "parts")
+    own = recipe("full", encoder=("nvila-8b",), steps=2, evaluate_every=2)
+    pupil = tuner("nvila-8b", own, root, tmp_path, source=source).course.pupil
+    save_model(pupil, tmp_path / "model")
+    whole = keys(goldens.checkpoint("nvila-8b") / "model.safetensors")
+    assert set(keys(tmp_path / "model" / "model.safetensors")) == set(whole)
+    again = adapter("nvila-8b", str(tmp_path / "model"))
+    pupil.model.float()
+    assert said(again, root) == said(pupil.adapter, root)
 
 
 @pytest.mark.parametrize(("name", "method"), [("llava-v1.5-7b", "lora"), ("nvila-8b", "full")])
