@@ -10,7 +10,8 @@ from pydantic import Field
 from rich.console import Console
 
 from adapters.base import Profile
-from adapters.registry import ModelSpec, lacking, named, spec
+from adapters.registry import lacking, named, spec
+from adapters.spec import ModelSpec
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date

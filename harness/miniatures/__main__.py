@@ -13,7 +13,7 @@ from typing import Any
 from torch import nn
 
 from adapters import registry as models
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from harness.errors import HarnessError
 from harness.maps import NAME as MAPS
 from harness.miniatures import build, card, corpus, evaluate, floors, train
