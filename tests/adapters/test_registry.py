@@ -39,7 +39,7 @@ def test_a_misspelt_name_gets_a_guess():
 
 
 def test_the_profile_chooses_the_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "MINIATURES", tmp_path)
+    monkeypatch.setattr("adapters.spec.MINIATURES", tmp_path)
     (tmp_path / "qwen2.5-vl-7b").mkdir()
     found = spec("qwen2.5-vl-7b")
     assert found.source("paper") == "Qwen/Qwen2.5-VL-7B-Instruct"
