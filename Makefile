@@ -1,4 +1,4 @@
-# make run      set everything up, then the main job: ten models, three tasks, six datasets, one report
+# make run      set everything up, then the main job: sixteen models, three tasks, six datasets, one report
 # make test     set everything up, then the quality gate
 # make ablate   set everything up, then FaceInsight's ablations on toy faces (under 40 minutes on two cores)
 # make test-vllm  the vLLM engine's own tests, on a CPU, in an environment of their own (7 GB, some seven minutes)
@@ -13,7 +13,7 @@ export TOKENIZERS_PARALLELISM ?= false
 .PHONY: run test test-vllm ablate lint lock clean
 
 run: $(READY)
-	$(BIN)/python -m harness run --models all --tasks attr,agr,expr
+	$(BIN)/python -m harness run --models all,specialists,floors --tasks attr,agr,expr
 
 ablate: $(READY)
 	$(BIN)/python -m harness ablate

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from transformers import LlavaConfig, LlavaForConditionalGeneration, LlavaProcessor
 
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from faceinsight.assembly import Frozen, Settings, assemble, frozen_half
 from faceinsight.lessons import TRUTH, Lessons, WeightedDraws
 from faceinsight.prepare import material

@@ -24,7 +24,8 @@ from typing import Any, NamedTuple
 import torch
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from adapters.registry import MINIATURES, spec
+from adapters.registry import spec
+from adapters.spec import MINIATURES
 from benchmarks import material, parts
 from benchmarks.parts import LacksError
 from benchmarks.rounds import Span, interleaved, spent

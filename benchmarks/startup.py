@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from benchmarks import parts
 from benchmarks.rounds import Cost, differences, interleaved, process
 from benchmarks.table import Goal, Row, at_most, figure

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from adapters.registry import ModelSpec, names, spec
+from adapters.registry import names, spec
+from adapters.spec import ModelSpec
 
 HERE = Path(__file__).parent
 PROOFS = HERE.parent / "tests" / "golden"

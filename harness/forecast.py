@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness.checkpoints import Whereabouts, hub_folder, offline, whereabouts
 from harness.devices import Device
 from harness.engines import EngineOptions

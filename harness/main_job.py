@@ -10,7 +10,8 @@ from pydantic import Field
 from rich.console import Console
 
 from adapters.base import Profile
-from adapters.registry import ModelSpec, lacking, named, spec
+from adapters.registry import lacking, named, spec
+from adapters.spec import ModelSpec
 from harness.checkpoints import fingerprint
 from harness.config import RunConfig, data_root, profile
 from harness.derived import mark, up_to_date
@@ -70,7 +71,7 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     console = console or Console()
     config = settings(options)
     for name, reason in lacking(options.models, options.engine.profile).items():
-        console.print(f"{name} is left out: {reason}.", markup=False, soft_wrap=True)
+        console.print(f"{name} is left out: {reason}.", markup=False)
     for name in unused(options.protocol, config.models):
         console.print(f"{name} is not asked, so what is chosen about it has no effect.", markup=False, soft_wrap=True)
     specs = {name: _spec(name, config, options.engine.profile) for name in config.models}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness.checkpoints import parameters_in
 from harness.devices import Device
 from harness.engines import EngineOptions

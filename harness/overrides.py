@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from adapters.base import Profile, Value
-from adapters.registry import ModelSpec, spec
+from adapters.registry import spec
 from adapters.resolution import AS_SAVED
+from adapters.spec import ModelSpec
 from harness.errors import ConfigError
 from harness.keys import OPEN
 

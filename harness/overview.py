@@ -16,7 +16,7 @@ from tasks.labels import label_space
 from tasks.registry import TASKS, question
 
 if TYPE_CHECKING:
-    from adapters.registry import ModelSpec
+    from adapters.spec import ModelSpec
     from harness.checkpoints import Whereabouts
     from harness.forecast import Duration, Forecast, ModelForecast
 

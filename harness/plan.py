@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar, overload
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness.digests import Seen, look
 from harness.errors import ImageError
 from harness.records import Answers, Ask, Case, Decoding, ImageRef, Prompt, Request, Sample, request_key

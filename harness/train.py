@@ -13,7 +13,7 @@ from transformers import TrainerCallback
 from transformers.trainer_callback import TrainerControl, TrainerState
 from transformers.training_args import TrainingArguments
 
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from faceinsight import checkpoint, correlations
 from faceinsight.assembly import Built, Frozen, frozen_half, pretrained
 from faceinsight.prepare import Material, course, material

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from reports import paper_figures, paper_tables, style
+from reports import paper_figures, paper_marks, paper_tables, style
 from reports.load import Run
 from reports.paper_tables import Table
 
@@ -32,8 +32,8 @@ def section(run: Run) -> PaperSection | None:
     found = paper_tables.tables(run)
     drawn = style.svg(paper_figures.radar(run), "radar", paper_figures.radar_in_words(run), _tips(run))
     return PaperSection(
-        mark=paper_tables.mark(run),
-        cautions=tuple(paper_tables.marks(run).values()),
+        mark=paper_marks.mark(run),
+        cautions=tuple(paper_marks.marks(run).values()),
         radar=Markup(drawn),  # noqa: S704 drawn and escaped by matplotlib
         tables=tuple(table for table in found if table.any),
         absent=tuple(table.title for table in found if not table.any),

@@ -12,7 +12,7 @@ from harness.records import Score
 from reports import figures, style
 from reports.ablation_figures import short
 from reports.load import Run
-from reports.paper_tables import mark
+from reports.paper_marks import mark
 from reports.published import Panels, paper
 from reports.tables import colours_of, scores_of
 

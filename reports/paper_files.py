@@ -5,7 +5,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.store import PAGE, write_atomically
-from reports import ablation, ablation_figures, assets, gallery, page, paper_answers, paper_figures, paper_tables, style
+from reports import (
+    ablation,
+    ablation_figures,
+    assets,
+    gallery,
+    page,
+    paper_answers,
+    paper_figures,
+    paper_marks,
+    paper_tables,
+    style,
+)
 from reports.load import Question, Run, read
 from reports.paper_tables import Table
 from reports.paper_writers import WRITERS
@@ -76,7 +87,7 @@ def _answers(run: Run, question: Question) -> "Figure | None":
     card = paper_answers.chosen(gallery.read(run, question))
     if card is None:
         return None
-    return paper_answers.answers(card, page.question_title(question), paper_tables.mark(run))
+    return paper_answers.answers(card, page.question_title(question), paper_marks.mark(run))
 
 
 def _figure_8(found: ablation.Ablation) -> Iterator[tuple[str, "Figure"]]:
@@ -86,5 +97,5 @@ def _figure_8(found: ablation.Ablation) -> Iterator[tuple[str, "Figure"]]:
         if condition.sweep():
             drawn["figure-8b"] = ablation_figures.figure_8b(condition)
         for name, figure in drawn.items():
-            paper_figures.stamp(figure, paper_tables.profile_mark(found.about.profile))
+            paper_figures.stamp(figure, paper_marks.profile_mark(found.about.profile))
             yield name, figure

@@ -11,6 +11,7 @@ from math import isfinite
 from harness.records import Estimate, Score
 from reports import style
 from reports.load import Run
+from reports.paper_marks import mark
 from reports.published import Group, PaperTable, Place, Setting, paper
 from tasks.registry import QUESTIONS
 
@@ -24,11 +25,6 @@ IN_WORDS: dict[Setting, str] = {
     "training-free": "training-free",
     "floor": "floor, fitted to training labels",
 }
-_PROFILES = {
-    "tiny": "Miniatures on drawn toy faces stand where the paper has its models and photographs, and each was trained "
-    "on such faces, whatever its setting is called: no difference below says anything about the paper.",
-}
-_UNKNOWN = "Nothing says which models and faces these are."
 NOTE = (
     "Percent. Bold: the highest of its column among the models of a dataset or attribute that are compared, measured "
     "and published each for itself; a training-free model is compared with training-free ones only. In brackets the "
@@ -134,33 +130,6 @@ class Table:
         for row in self.rows:
             found[row.group].append(row)
         return found
-
-
-def marks(run: Run) -> dict[str, str]:
-    """What sets the numbers of a run apart from the paper's, in capitals -> what follows from it, in a sentence.
-
-    There is nothing of the kind for texts read from full test sets under the profile `paper`.
-    """
-    about, found = run.manifest, dict[str, str]()
-    if profile := profile_mark(about.profile):
-        found[profile] = _PROFILES.get(about.profile, _UNKNOWN)
-    if about.limit:
-        found[f"SUBSET of {about.limit:,}"] = (
-            "At most so many samples a question stand for the paper's whole test sets."
-        )
-    if about.protocol.get("answers") == "choice":
-        found["ANSWERS BY CHOICE"] = "Models chose between options, where the paper reads their free text."
-    return found
-
-
-def mark(run: Run) -> str:
-    """The marks on one line; empty where there are none."""
-    return " · ".join(marks(run))
-
-
-def profile_mark(profile: str) -> str:
-    """The mark that a profile makes."""
-    return {"paper": "", "tiny": "TINY PROFILE"}.get(profile, "PROFILE NOT RECORDED")
 
 
 def tables(run: Run) -> list[Table]:

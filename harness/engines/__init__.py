@@ -6,7 +6,7 @@ from typing import Any, Literal, cast, get_args
 from pydantic import Field
 
 from adapters.base import Engine, Profile
-from adapters.registry import Endpoint, ModelSpec
+from adapters.spec import Endpoint, ModelSpec
 from harness.engines.endpoint import EndpointOptions
 from harness.errors import AdapterError
 from harness.records import Record

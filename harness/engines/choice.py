@@ -5,7 +5,7 @@ from typing import Literal, cast
 
 import torch
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness.engines import EngineOptions
 from harness.errors import AdapterError, ConfigError
 

@@ -2,7 +2,7 @@
 
 from openai import APIConnectionError, APIStatusError, APITimeoutError
 
-from adapters.registry import Endpoint
+from adapters.spec import Endpoint
 from harness.engines.chat import words_of
 from harness.engines.endpoint import EndpointOptions, Key
 

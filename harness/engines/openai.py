@@ -15,7 +15,7 @@ import httpx2
 import openai
 from openai import APIStatusError, AsyncOpenAI, BadRequestError
 
-from adapters.registry import Endpoint
+from adapters.spec import Endpoint
 from harness.engines import chat
 from harness.engines.asks import refuse
 from harness.engines.budget import Budget, Ticket

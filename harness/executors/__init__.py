@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, Protocol
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness.devices import Device, device_of
 from harness.engines import Engine, EngineOptions, open_engine
 from harness.executors.options import ExecutorName, RayOptions

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness.checkpoints import GB, fingerprint
 from harness.devices import Device, device_of
 from harness.engines import Engine, EngineOptions, open_engine

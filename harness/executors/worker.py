@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from adapters.registry import ModelSpec
+from adapters.spec import ModelSpec
 from harness import images
 from harness.checkpoints import fingerprint
 from harness.engines import Engine, EngineOptions, open_engine

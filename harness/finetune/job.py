@@ -23,7 +23,8 @@ from torch import distributed
 from adapters.base import Profile
 from adapters.guards import CARD
 from adapters.hf import ChatModel
-from adapters.registry import ModelSpec, names, spec
+from adapters.registry import names, spec
+from adapters.spec import ModelSpec
 from harness.checkpoints import fingerprint
 from harness.config import data_root
 from harness.config import profile as profile_of

@@ -15,7 +15,7 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText
 import faceinsight.auto  # noqa: F401 - registers FaceInsight with the Auto classes
 from adapters.clip_probe import TOWER, WEIGHTS, ProbeConfig, Tower, TowerName
 from adapters.place import device_of
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from harness.checkpoints import fingerprint
 from harness.engines.quiet import quiet
 from harness.errors import DataError

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from adapters import files
 from adapters.detection import Finder, chip, with_margin
-from adapters.registry import MINIATURES, spec
+from adapters.registry import spec
+from adapters.spec import MINIATURES
 from harness.errors import AdapterError, ImageError, UnknownNameError
 from tests.parsers import GivenFaces, no_network, save_detector
 

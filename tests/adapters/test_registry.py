@@ -9,6 +9,7 @@ import pytest
 from adapters import registry
 from adapters.echo import Echo
 from adapters.registry import names, spec
+from adapters.spec import Endpoint
 from harness.errors import AdapterError, UnknownNameError
 from tests import tiny_models
 
@@ -38,7 +39,7 @@ def test_a_misspelt_name_gets_a_guess():
 
 
 def test_the_profile_chooses_the_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "MINIATURES", tmp_path)
+    monkeypatch.setattr("adapters.spec.MINIATURES", tmp_path)
     (tmp_path / "qwen2.5-vl-7b").mkdir()
     found = spec("qwen2.5-vl-7b")
     assert found.source("paper") == "Qwen/Qwen2.5-VL-7B-Instruct"
@@ -105,7 +106,7 @@ def test_a_plug_in_cannot_take_a_name_of_the_list(monkeypatch):
 )
 def test_an_endpoint_is_a_model_and_an_address(model: str, url: str):
     found = spec(f"openai:{model}@{url}/")
-    assert found.endpoint == registry.Endpoint(model=model, url=url)
+    assert found.endpoint == Endpoint(model=model, url=url)
     assert found.source("paper") == found.source("tiny") == f"{model}@{url}"
     assert not found.listed
     assert not found.untrained("paper")

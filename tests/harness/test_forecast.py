@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from adapters.registry import ModelSpec, spec
+from adapters.registry import spec
+from adapters.spec import ModelSpec
 from harness import forecast as module
 from harness.checkpoints import Whereabouts
 from harness.devices import Device

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from reports import load, paper_tables, paper_writers
+from reports import load, paper_marks, paper_tables, paper_writers
 from reports.published import paper
 from tests.reports.conftest import make_run
 
@@ -178,8 +178,8 @@ def test_every_measured_row_says_what_it_was_measured_on(run, tables):
     ],
 )
 def test_marks(run, about, mark):
-    assert paper_tables.mark(changed(run, **about)) == mark
-    assert all(sentence.endswith(".") for sentence in paper_tables.marks(changed(run, **about)).values())
+    assert paper_marks.mark(changed(run, **about)) == mark
+    assert all(sentence.endswith(".") for sentence in paper_marks.marks(changed(run, **about)).values())
 
 
 def test_numbers_that_are_not_finite_are_missing(run):

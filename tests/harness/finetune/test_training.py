@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import TrainerCallback
 
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from harness.engines.hf import HFEngine
 from harness.errors import AdapterError
 from harness.finetune.network import FILE, kind_of, save_model

@@ -8,7 +8,7 @@ import torch
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 import faceinsight.auto  # noqa: F401 - registers the classes
-from adapters.registry import MINIATURES
+from adapters.spec import MINIATURES
 from faceinsight.labels import joint_labels
 from faceinsight.rules import load_rules
 from harness.miniatures import corpus, evaluate

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from adapters.registry import MINIATURES, spec
+from adapters.registry import spec
+from adapters.spec import MINIATURES
 from harness.floors import NAMES
 from harness.miniatures import corpus, evaluate
 from tasks.labels import SPACE_NAMES

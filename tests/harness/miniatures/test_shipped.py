@@ -9,8 +9,8 @@ from PIL import Image
 from safetensors import safe_open
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from adapters.registry import MINIATURES
 from adapters.registry import spec as spec_of
+from adapters.spec import MINIATURES
 from harness.miniatures import build, corpus, evaluate
 from tasks.toy import write_toy
 from tests import goldens

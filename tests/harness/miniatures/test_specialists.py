@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from adapters.classifier import Classifier
-from adapters.registry import MINIATURES, spec
+from adapters.registry import spec
+from adapters.spec import MINIATURES
 from harness.errors import UnknownNameError
 from harness.miniatures import corpus, evaluate, stage
 from harness.miniatures.corpus import Lesson
