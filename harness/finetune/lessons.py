@@ -18,6 +18,7 @@ from harness.finetune.recipe import Data
 from harness.records import Gold, Sample
 from tasks.datasets import SOURCES, DataOptions, require
 from tasks.labels import LabelSpace, label_space
+from tasks.parse import parse
 from tasks.registry import Question, Samples, samples
 from tasks.words import answer
 
@@ -96,7 +97,10 @@ def target(space: LabelSpace, gold: Gold) -> str:
     present = tuple(label for label in space.labels if gold.get(label))
     if present:
         return answer(space.name, present)
-    return "\n".join(f"{words}: no" for label, words in zip(space.labels, space.display, strict=True) if label in gold)
+    denied = {label: f"{words}: no" for label, words in zip(space.labels, space.display, strict=True) if label in gold}
+    # To deny eyeglasses is to claim MAAD's "No Eyewear", which then is false here, or not annotated.
+    plain = [line for line in denied.values() if not parse(line, space, "stop").yes]
+    return "\n".join(plain or denied.values())
 
 
 Side = tuple[Question, Samples]
