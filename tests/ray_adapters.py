@@ -1,6 +1,7 @@
-"""Adapters for tests on Ray, named by file: each writes a line into its source, a diary, per batch, and may die of it.
+"""Adapters for tests on Ray, named by file: each writes a line into SOURCE.diary per batch, and may die of it.
 
-The diary's lines are NODE PID KEY..., flushed before the batch is answered.
+The source itself is never there: a file that grows would be other weights each time. The diary's lines are NODE PID
+KEY..., flushed before the batch is answered.
 """
 
 import os
@@ -17,7 +18,7 @@ class Slow:
     """Answers with the words of a request's key, two at a time, a tenth of a second each."""
 
     def __init__(self, source: str = "", device: str = "", dtype: str = "", protocol: object = None) -> None:
-        self.diary = Path(source)
+        self.diary = Path(f"{source}.diary")
         self.device = device
 
     def identity(self) -> dict[str, object]:

@@ -56,7 +56,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def diary(tmp_path: Path) -> Path:
-    file = tmp_path / "diary"
+    file = tmp_path / "asked.diary"
     file.touch()
     return file
 
@@ -75,7 +75,7 @@ def run(
 
 
 def slow(diary: Path, kind: str = "Slow") -> str:
-    return f"{ADAPTERS}:{kind}@{diary}"
+    return f"{ADAPTERS}:{kind}@{diary.with_suffix('')}"
 
 
 def stored(folder: RunFolder, model: str) -> list[tuple[str, str]]:
