@@ -91,7 +91,8 @@ def test_attributes_are_drawn_each_by_its_rate_and_by_itself(tmp_path):
     present = tuple(int(100 * share) for share in np.linspace(0, 1, 40))
     head = Head(labels=CELEBA, present=present, annotated=(100,) * 40)
     found = replies(Prior(folder(tmp_path, {"celeba": head}), "cpu"), "celeba", [f"{number}" for number in range(2000)])
-    said = np.array([[label in set(parse(r.text, label_space("celeba")).yes) for label in CELEBA] for r in found])
+    named = [set(parse(reply.text, label_space("celeba")).yes) for reply in found]
+    said = np.array([[label in yes for label in CELEBA] for yes in named])
     rates = np.array(present) / 100
     assert np.abs(said.mean(0) - rates).max() < 0.05
     assert (said[:, 0].any(), said[:, -1].all()) == (False, True)
