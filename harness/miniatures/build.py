@@ -3,9 +3,7 @@
 import copy
 import importlib
 import json
-import tomllib
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +21,7 @@ from transformers import (
 )
 
 from adapters import registry as models
-from harness.errors import UnknownNameError
+from harness.miniatures import recipes
 
 FOLDER = Path(__file__).parent / "recipes"
 VOCABULARY = 720
@@ -38,19 +36,16 @@ class Built(NamedTuple):
 
 def names() -> tuple[str, ...]:
     """All models that have a recipe."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+    return recipes.names(FOLDER)
 
 
-@cache
 def recipe(name: str) -> dict[str, Any]:
     """The recipe of a miniature.
 
     Raises:
         UnknownNameError: there is no such recipe.
     """
-    if name not in names():
-        raise UnknownNameError.of("miniature", name, names(), "`python -m harness.miniatures --help`")
-    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return recipes.read(FOLDER, name)
 
 
 def build(name: str, texts: Iterable[str], seed: int) -> Built:

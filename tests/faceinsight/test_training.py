@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForImageTextToText, TrainerCallback
+from transformers import AutoModelForImageTextToText
 
 from faceinsight import checkpoint
 from faceinsight.assembly import frozen_half
@@ -22,6 +22,7 @@ from harness.errors import ConfigError, DataError
 from harness.train import RECIPES
 from tasks.toy import write_toy
 from tests.faceinsight import tiny
+from tests.trainings import Losses
 
 DATASETS = ("celeba", "fairface", "expw")
 STEPS = 12
@@ -50,21 +51,6 @@ def recipe(frozen, training=None, data=None, **settings):
 def prepared(root, frozen, folder, callbacks=(), **words):
     own = recipe(frozen, **words)
     return course(own, material(own, root), frozen_half(frozen), root / "maps", folder, callbacks)
-
-
-class Losses(TrainerCallback):
-    """Remembers the loss of every step, and may stop behind one as a kill would."""
-
-    def __init__(self, last=None):
-        self.seen, self.last = {}, last
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if "loss" in logs:
-            self.seen[state.global_step] = logs["loss"]
-
-    def on_step_end(self, args, state, control, **kwargs):
-        control.should_log = True
-        control.should_training_stop |= state.global_step == self.last
 
 
 def test_only_what_may_learn_is_changed_and_the_best_weights_stay(root, frozen, tmp_path):

@@ -6,10 +6,8 @@ The same command continues where a killed one stopped, and the same seed gives t
 """
 
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from torch.nn import functional as F
 from adapters import registry as models
 from adapters.classifier import Classifier
 from harness import images
-from harness.errors import UnknownNameError
+from harness.miniatures import recipes
 from harness.miniatures.corpus import Lesson
 from harness.miniatures.stage import Stage
 from harness.miniatures.tower import ATTRIBUTE_WEIGHT
@@ -38,19 +36,16 @@ Truth = Mapping[str, Tensor]
 
 def names() -> tuple[str, ...]:
     """All specialists that have a recipe."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+    return recipes.names(FOLDER)
 
 
-@cache
 def recipe(name: str) -> dict[str, Any]:
     """The recipe of a specialist.
 
     Raises:
         UnknownNameError: there is no such recipe.
     """
-    if name not in names():
-        raise UnknownNameError.of("miniature", name, names(), "`python -m harness.miniatures --help`")
-    return tomllib.loads((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return recipes.read(FOLDER, name)
 
 
 @dataclass

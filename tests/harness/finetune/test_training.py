@@ -4,7 +4,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from transformers import TrainerCallback
 
 from adapters.spec import MINIATURES
 from harness.engines.hf import HFEngine
@@ -15,6 +14,7 @@ from harness.records import Decoding
 from tasks.registry import question
 from tests import goldens
 from tests.harness.finetune.conftest import NAMES, adapter, recipe, tuner
+from tests.trainings import Losses
 
 WAYS = [
     ("llava-v1.5-7b", "lora", False),
@@ -22,21 +22,6 @@ WAYS = [
     ("nvila-8b", "lora", True),
     ("nvila-8b", "full", False),
 ]
-
-
-class Losses(TrainerCallback):
-    """Remembers the loss of every step, and may stop behind one as a kill would."""
-
-    def __init__(self, last=None):
-        self.seen, self.last = {}, last
-
-    def on_log(self, args, state, control, logs=None, **kwargs):
-        if "loss" in logs:
-            self.seen[state.global_step] = logs["loss"]
-
-    def on_step_end(self, args, state, control, **kwargs):
-        control.should_log = True
-        control.should_training_stop |= state.global_step == self.last
 
 
 def keys(file):
