@@ -11,7 +11,7 @@ from harness.checkpoints import Whereabouts, hub_folder, offline, whereabouts
 from harness.devices import Device
 from harness.engines import EngineOptions
 from harness.memory import ALLOWANCE_GB, parameters, width
-from harness.plan import PlannedQuestion, answerable
+from harness.plan import Asked, PlannedQuestion
 from harness.records import Record
 from harness.roofline import gpu_of, guess
 from harness.runner import pending
@@ -66,16 +66,15 @@ def forecast(
     options: EngineOptions,
     device: Device,
     folder: RunFolder,
-    planned: Sequence[PlannedQuestion],
+    asked: Asked,
     retry_failed: bool = False,
 ) -> Forecast:
     """Look at checkpoints, disk, the run folder and earlier speeds on this device; nothing is loaded or written."""
     speeds = {speed.key: speed for speed in read_speeds()}
-    asks = {item.kind: max(len(item.asks), 1) for item in planned}
+    asks = {item.kind: max(len(item.asks), 1) for own in asked.values() for item in own}
     found = []
     for name, spec in specs.items():
-        own = answerable(spec, planned)
-        left = _left(folder, name, own, retry_failed)
+        left = _left(folder, name, asked[name], retry_failed)
         billions = parameters(spec, options)
         each = width(options.dtype, device)
         batch = options.batch_size or spec.batch_size[options.profile]
@@ -85,7 +84,7 @@ def forecast(
                 endpoint=spec.endpoint.url if spec.endpoint else None,
                 checkpoint=_checkpoint(spec, options),
                 memory_gb=None if billions is None else billions * each + ALLOWANCE_GB,
-                planned=sum(len(item.first) for item in own),
+                planned=sum(len(item.first) for item in asked[name]),
                 left=left.total(),
                 time=_measured(name, options.profile, device, left, speeds)
                 or _guessed(billions, each, batch, device, Counter({kind: left[kind] * asks[kind] for kind in left})),

@@ -1,6 +1,6 @@
 """`python -m harness run`, step by step: settings, data, plan, ask, score, report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from harness.manifest import check, note_engine, record
 from harness.maps import NAME as MAPS
 from harness.overrides import Choices, of_models, unused
 from harness.overview import show_forecast, show_scores
-from harness.plan import PlannedQuestion, Planner, answerable
+from harness.plan import Asked, PlannedQuestion, Planner, answerable
 from harness.progress import ProgressListener
 from harness.records import Answers, Decoding, Record
 from harness.runner import Outcome, Runner
@@ -80,14 +80,14 @@ def main_job(options: Options, console: Console | None = None) -> Outcome:
     if options.dry_run:  # without the lock, which would make the folder
         planned = _plan(folder, config, options, console)
         with _executor(options, console) as place:
-            _foresee(folder, planned, options, _Watch(specs, place, console))
+            _foresee(folder, planned, answerable(specs, planned), options, _Watch(specs, place, console))
         return Outcome()
     with folder.lock():
         planned = _plan(folder, config, options, console)
+        asked = answerable(specs, planned)
         with _executor(options, console) as place:
             watch = _Watch(specs, place, console)
-            seen = _foresee(folder, planned, options, watch)
-            asked = {name: answerable(one, planned) for name, one in specs.items()}
+            seen = _foresee(folder, planned, asked, options, watch)
             record(folder, config, planned, asked)
             outcome = _ask(folder, config, asked, options, watch, seen)
         page = _derive(folder)
@@ -205,13 +205,14 @@ def _executor(options: Options, console: Console) -> AbstractContextManager[Exec
     return executor(options.executor, options.ray, options.engine, tell)
 
 
-def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Options, watch: _Watch) -> Forecast:
+def _foresee(
+    folder: RunFolder, planned: Sequence[PlannedQuestion], asked: Asked, options: Options, watch: _Watch
+) -> Forecast:
     """Say what is to come before anything is loaded."""
-    seen = forecast(watch.specs, options.engine, watch.place.device, folder, planned, options.retry_failed)
+    seen = forecast(watch.specs, options.engine, watch.place.device, folder, asked, options.retry_failed)
     show_forecast(seen, watch.console)
-    for name, one in watch.specs.items():
-        kept = answerable(one, planned)
-        if left_out := [item.question.name for item in planned if item not in kept]:
+    for name, own in asked.items():
+        if left_out := [item.question.name for item in planned if item not in own]:
             watch.console.print(
                 f"{name} is not asked {', '.join(left_out)}: it has no such labels.", markup=False, soft_wrap=True
             )
@@ -221,7 +222,7 @@ def _foresee(folder: RunFolder, planned: Sequence[PlannedQuestion], options: Opt
 def _ask(
     folder: RunFolder,
     config: RunConfig,
-    asked: Mapping[str, Sequence[PlannedQuestion]],
+    asked: Asked,
     options: Options,
     watch: _Watch,
     seen: Forecast,

@@ -10,7 +10,7 @@ from typing import Any
 from adapters.resolution import Policy
 from harness.config import RunConfig
 from harness.errors import AdapterError, StoreError
-from harness.plan import PlannedQuestion
+from harness.plan import Asked, PlannedQuestion
 from harness.store import RunFolder
 from harness.versions import versions
 from tasks.datasets.provenance import read_provenance
@@ -20,7 +20,7 @@ def record(
     folder: RunFolder,
     config: RunConfig,
     planned: Sequence[PlannedQuestion],
-    asked: Mapping[str, Sequence[PlannedQuestion]],
+    asked: Asked,
 ) -> None:
     """Write run.json and the samples; models and questions of earlier runs in the folder stay.
 
@@ -70,7 +70,7 @@ def record(
         folder.write_cases(item.question.name, item.cases)
 
 
-def _asked(earlier: Mapping[str, Any], asked: Mapping[str, Sequence[PlannedQuestion]]) -> dict[str, list[str]]:
+def _asked(earlier: Mapping[str, Any], asked: Asked) -> dict[str, list[str]]:
     """Model -> the questions it was asked so far; of a run from before that was recorded, all of its questions."""
     everything = [row["name"] for row in earlier.get("questions", ())]
     before = dict.fromkeys(earlier.get("models", ()), everything) | earlier.get("asked", {})

@@ -1,7 +1,7 @@
 """From samples to cases: render the question, read each image once, and give every request its key."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -116,9 +116,13 @@ class PlannedQuestion:
         )
 
 
-def answerable(spec: ModelSpec, planned: Iterable[PlannedQuestion]) -> list[PlannedQuestion]:
-    """Those of the questions that a model can be asked."""
-    return [item for item in planned if spec.answers_in(item.question.space)]
+Asked = Mapping[str, Sequence[PlannedQuestion]]
+"""Model -> the questions that it is asked."""
+
+
+def answerable(specs: Mapping[str, ModelSpec], planned: Sequence[PlannedQuestion]) -> Asked:
+    """Model -> those of the questions that it has the labels for."""
+    return {name: [item for item in planned if spec.answers_in(item.question.space)] for name, spec in specs.items()}
 
 
 class Planner:

@@ -1,6 +1,6 @@
 """Asking: the only loop that calls a model. Resumes, sorts, stores batch by batch, and loses nothing."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from pydantic import Field
@@ -8,7 +8,7 @@ from pydantic import Field
 from harness.engines import Engine
 from harness.engines.asks import answers
 from harness.errors import AdapterError, BudgetError
-from harness.plan import PlannedQuestion
+from harness.plan import Asked, PlannedQuestion
 from harness.records import Decoding, Record, Request, Response
 from harness.store import RunFolder
 
@@ -64,7 +64,7 @@ class Runner:
         self._asked = 0
         """Responses stored by this run, those of models that broke off included."""
 
-    def run(self, asked: Mapping[str, Sequence[PlannedQuestion]], retry_failed: bool = False) -> Outcome:
+    def run(self, asked: Asked, retry_failed: bool = False) -> Outcome:
         """Ask what is not answered yet. A model that cannot be used is reported; the others go on.
 
         Args:

@@ -45,7 +45,8 @@ def folder(tmp_path: Path) -> RunFolder:
 
 
 def seen(folder: RunFolder, *names: str, options: EngineOptions = PAPER, device: Device = H100) -> Forecast:
-    return forecast({name: spec(name) for name in names or (LLAVA,)}, options, device, folder, QUESTIONS)
+    specs = {name: spec(name) for name in names or (LLAVA,)}
+    return forecast(specs, options, device, folder, dict.fromkeys(specs, QUESTIONS))
 
 
 def test_nothing_is_written_or_loaded(folder: RunFolder, tmp_path: Path):
@@ -145,7 +146,9 @@ def test_requests_planned_answered_and_left(folder: RunFolder):
     rows = [Response(key=case(n).key, sample_id="", finish="failed" if n == 0 else "stop") for n in range(5)]
     folder.append_responses(LLAVA, "maad", rows)
     assert seen(folder).models[0].left == 25
-    assert forecast({LLAVA: spec(LLAVA)}, PAPER, H100, folder, QUESTIONS, retry_failed=True).models[0].left == 26
+    assert (
+        forecast({LLAVA: spec(LLAVA)}, PAPER, H100, folder, {LLAVA: QUESTIONS}, retry_failed=True).models[0].left == 26
+    )
 
 
 def test_time_is_measured_or_guessed_or_unknown(folder: RunFolder):
@@ -202,5 +205,5 @@ def test_the_tiny_profile_says_one_line(folder: RunFolder):
 
 def test_a_model_without_a_list_entry_is_no_obstacle(folder: RunFolder):
     own = ModelSpec(name="own", adapter="adapters.generic:Generic", checkpoint="owner/own")
-    found = forecast({"own": own}, PAPER, H100, folder, QUESTIONS).models[0]
+    found = forecast({"own": own}, PAPER, H100, folder, {"own": QUESTIONS}).models[0]
     assert (found.memory_gb, found.checkpoint.missing_gb, found.time.basis) == (None, None, "unknown")
