@@ -107,6 +107,7 @@ class Recipe(Record):
 
 
 R = TypeVar("R", bound=Recipe)
+Kind = TypeVar("Kind", bound=Record)
 
 
 def load_recipe(file: Path, kind: type[R]) -> R:
@@ -115,13 +116,23 @@ def load_recipe(file: Path, kind: type[R]) -> R:
     Raises:
         ConfigError: it is absent or malformed, or names no frozen parts, or two kinds of them.
     """
+    recipe = read_config(file, kind)
+    if (recipe.parts is None) is (recipe.frozen is None):
+        raise ConfigError(f"{file} must name the frozen parts once: a table [parts], or `frozen = FOLDER`.")
+    return recipe
+
+
+def read_config(file: Path, kind: type[Kind]) -> Kind:
+    """A training's TOML file as records.
+
+    Raises:
+        ConfigError: it is absent or malformed.
+    """
     try:
-        recipe = kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"the training config {file} cannot be read: {error}.") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"{file} is malformed at {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
-    if (recipe.parts is None) is (recipe.frozen is None):
-        raise ConfigError(f"{file} must name the frozen parts once: a table [parts], or `frozen = FOLDER`.")
-    return recipe
+        where = ".".join(map(str, first["loc"])) or "its top"
+        raise ConfigError(f"{file} is malformed at {where}: {first['msg']}.") from error

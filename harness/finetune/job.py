@@ -25,6 +25,7 @@ from adapters.guards import CARD
 from adapters.hf import ChatModel
 from adapters.registry import names, spec
 from adapters.spec import ModelSpec
+from faceinsight.recipe import read_config
 from harness.checkpoints import fingerprint
 from harness.config import data_root
 from harness.config import profile as profile_of
@@ -34,7 +35,7 @@ from harness.errors import AdapterError, ConfigError
 from harness.finetune.desk import Desk, examine
 from harness.finetune.lessons import Lessons, lessons
 from harness.finetune.network import Pupil, load_learnt, save_model
-from harness.finetune.recipe import Recipe, default_file, load_recipe
+from harness.finetune.recipe import Recipe, default_file
 from harness.finetune.training import Course, FineTuner, trial_of
 from harness.finetune.trials import COLUMNS, Grid, Trial, best, table
 from harness.records import Decoding, Record
@@ -107,7 +108,7 @@ class _Job:
             raise ConfigError("there is nothing to learn: name a task, --task attr, agr or expr.")
         self.options = options
         self.source = self.spec.source(options.profile)
-        self.recipe = _seeded(load_recipe(options.config or default_file(options.profile)), options.seed)
+        self.recipe = _seeded(read_config(options.config or default_file(options.profile), Recipe), options.seed)
         self.root = data_root(options.profile, options.data) or training_faces()
         self.grid = Grid(options.out or Path("runs/finetune") / f"{self.name}-{'-'.join(options.tasks)}")
         self.decoding = Decoding(max_new_tokens=profile_of(options.profile).max_new_tokens)

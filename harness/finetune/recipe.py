@@ -3,15 +3,13 @@
 recipes/paper.toml states the paper's scale with hardware, memory and hours; recipes/tiny.toml runs on two cores.
 """
 
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from adapters.base import Profile
 from faceinsight.recipe import Training
-from harness.errors import ConfigError
 from harness.records import Record
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -81,22 +79,6 @@ class Recipe(Record):
     def at(self, rate: float) -> Learning:
         """The settings of the trial with this rate."""
         return self.training.model_copy(update={"rate": rate})
-
-
-def load_recipe(file: Path) -> Recipe:
-    """Read a recipe.
-
-    Raises:
-        ConfigError: it is absent or malformed.
-    """
-    try:
-        return Recipe.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"the training config {file} cannot be read: {error}.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its top"
-        raise ConfigError(f"{file} is malformed at {where}: {first['msg']}.") from error
 
 
 def default_file(profile: Profile) -> Path:

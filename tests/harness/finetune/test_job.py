@@ -12,11 +12,12 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from adapters.registry import names, spec
+from faceinsight.recipe import read_config
 from harness.cli import app
 from harness.errors import AdapterError, ConfigError, StoreError, UnknownNameError
 from harness.finetune import job
 from harness.finetune.job import Options, finetune_job, tunable
-from harness.finetune.recipe import RECIPES, load_recipe
+from harness.finetune.recipe import RECIPES, Recipe
 from harness.finetune.trials import Grid
 from harness.main_job import Options as RunOptions
 from harness.main_job import main_job
@@ -148,7 +149,7 @@ def test_an_unknown_task_is_refused_before_anything_is_loaded(tmp_path, root):
 
 @pytest.mark.parametrize("file", sorted(RECIPES.glob("*.toml")), ids=lambda file: file.stem)
 def test_the_shipped_recipes_are_well_formed(file):
-    found = load_recipe(file)
+    found = read_config(file, Recipe)
     assert file.read_text().startswith("#")
     assert {found.at(rate).rate for rate in found.rates} == set(found.rates)
     if "paper" in file.stem:
@@ -173,7 +174,7 @@ def test_a_malformed_recipe_is_named(tmp_path, text, said):
         whole = whole.replace("[training]", f"[training]\n{text}") if text.startswith("rate") else text
     (tmp_path / "recipe.toml").write_text(whole)
     with pytest.raises(ConfigError, match=said):
-        load_recipe(tmp_path / "recipe.toml")
+        read_config(tmp_path / "recipe.toml", Recipe)
 
 
 def test_help_waits_for_no_torch():
