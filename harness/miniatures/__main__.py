@@ -49,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         ("evaluate", "print what it sees"),
     ):
         sub = commands.add_parser(command, help=words)
-        names = (*build.names(), faceinsight.NAME, *floors.NAMES, *specialists.names())
+        names = (*build.RECIPES.names(), faceinsight.NAME, *floors.NAMES, *specialists.RECIPES.names())
         sub.add_argument("name", help=f"one of {', '.join(names)}")
         sub.add_argument("--seed", type=int, default=0, help="of weights and batches (default 0)")
         sub.add_argument("--out", type=Path, help="folder of the miniature (default adapters/miniatures/NAME)")
@@ -68,7 +68,7 @@ def _train(options: argparse.Namespace) -> None:
         own = faceinsight.Training(training_faces(options.cache), options.cache, options.seed, options.scale)
         faceinsight.save(own.run(), fresh)
         text = own.card(_figures(options, fresh)).text()
-    elif options.name in specialists.names():
+    elif options.name in specialists.RECIPES.names():
         lessons = _lessons(options, training_faces(options.cache), "train")
         pupil = specialists.Training(options.name, lessons, _work(options), options.seed, options.scale)
         pupil.run()
@@ -103,7 +103,7 @@ def _lessons(options: argparse.Namespace, root: Path, split: str) -> list[Lesson
 
 def _chat(options: argparse.Namespace, training: train.Training, figures: dict[str, Figures]) -> card.Card:
     tower, language = training.stages
-    base = build.recipe(options.name)["base"]
+    base = build.RECIPES.read(options.name)["base"]
     return card.ChatCard(
         **_common(options, base, training.model, training),
         tower_steps=tower.steps,
@@ -113,7 +113,7 @@ def _chat(options: argparse.Namespace, training: train.Training, figures: dict[s
 
 
 def _specialist(options: argparse.Namespace, pupil: specialists.Training, figures: dict[str, Figures]) -> card.Card:
-    base = specialists.recipe(options.name)["base"]
+    base = specialists.RECIPES.read(options.name)["base"]
     return card.SpecialistCard(
         **_common(options, base, pupil.adapter.model, pupil),
         datasets=tuple(dict.fromkeys(question(lesson.question).dataset for lesson in pupil.lessons)),
@@ -144,10 +144,10 @@ def _common(
 
 def _work(options: argparse.Namespace) -> Path:
     """Checkpoints belong to one recipe, voice, seed and length: a changed recipe starts anew."""
-    if options.name in specialists.names():
-        marks = (specialists.FOLDER / f"{options.name}.toml").read_bytes()
+    if options.name in specialists.RECIPES.names():
+        marks = (specialists.RECIPES.folder / f"{options.name}.toml").read_bytes()
     else:
-        marks = (build.FOLDER / f"{options.name}.toml").read_bytes()
+        marks = (build.RECIPES.folder / f"{options.name}.toml").read_bytes()
         marks += (corpus.ANSWERS / f"{options.name}.toml").read_bytes() + (corpus.ANSWERS / "_parts.j2").read_bytes()
     marks += f"{options.seed} {options.scale} {toy.VERSION}".encode()
     return options.cache / f"{options.name}-{hashlib.sha256(marks).hexdigest()[:12]}"

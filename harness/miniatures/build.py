@@ -21,9 +21,9 @@ from transformers import (
 )
 
 from adapters import registry as models
-from harness.miniatures import recipes
+from harness.miniatures.recipes import Recipes
 
-FOLDER = Path(__file__).parent / "recipes"
+RECIPES = Recipes(Path(__file__).parent / "recipes")
 VOCABULARY = 720
 
 
@@ -34,23 +34,9 @@ class Built(NamedTuple):
     processor: ProcessorMixin
 
 
-def names() -> tuple[str, ...]:
-    """All models that have a recipe."""
-    return recipes.names(FOLDER)
-
-
-def recipe(name: str) -> dict[str, Any]:
-    """The recipe of a miniature.
-
-    Raises:
-        UnknownNameError: there is no such recipe.
-    """
-    return recipes.read(FOLDER, name)
-
-
 def build(name: str, texts: Iterable[str], seed: int) -> Built:
     """A model with random weights; its tokens are learnt from `texts`."""
-    parts = recipe(name)
+    parts = RECIPES.read(name)
     adapter = models.spec(name).load()  # importing it registers a port's classes
     tokenizer = train_tokenizer(parts["tokens"], texts)
     torch.manual_seed(seed)
@@ -72,8 +58,8 @@ def save(name: str, built: Built, folder: Path) -> None:
     """Write model and processor as the Hub has them: bfloat16, and the key names of the published checkpoint."""
     folder.mkdir(parents=True, exist_ok=True)
     built.processor.save_pretrained(folder)
-    if "hub_keys" in recipe(name):
-        _save_native(built.model, recipe(name)["hub_keys"], folder)
+    if "hub_keys" in RECIPES.read(name):
+        _save_native(built.model, RECIPES.read(name)["hub_keys"], folder)
     else:
         half: Any = copy.deepcopy(built.model)
         half.to(torch.bfloat16).save_pretrained(folder)  # a port writes published names itself

@@ -64,7 +64,7 @@ class Training:
         self.model: Any = self.built.model
         self.model.set_attn_implementation("eager")  # its backward pass is the faster one on a CPU
         self.model.train()
-        self.plan = build.recipe(self.name)["training"]
+        self.plan = build.RECIPES.read(self.name)["training"]
         self.stages: list[Stage] = []
 
     def run(self) -> Built:

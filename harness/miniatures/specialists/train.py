@@ -19,8 +19,8 @@ from torch.nn import functional as F
 from adapters import registry as models
 from adapters.classifier import Classifier
 from harness import images
-from harness.miniatures import recipes
 from harness.miniatures.corpus import Lesson
+from harness.miniatures.recipes import Recipes
 from harness.miniatures.stage import Stage
 from harness.miniatures.tower import ATTRIBUTE_WEIGHT
 from harness.miniatures.train import EXTRA_LOOKS, by_face, shuffled
@@ -28,24 +28,10 @@ from tasks.coarser import coarser
 from tasks.labels import label_space
 from tasks.registry import question
 
-FOLDER = Path(__file__).parent
+RECIPES = Recipes(Path(__file__).parent)
 
 Truth = Mapping[str, Tensor]
 """Head -> what is known of each face, [faces, labels]: 1 where a label may hold, 0 where not, nan where nothing is."""
-
-
-def names() -> tuple[str, ...]:
-    """All specialists that have a recipe."""
-    return recipes.names(FOLDER)
-
-
-def recipe(name: str) -> dict[str, Any]:
-    """The recipe of a specialist.
-
-    Raises:
-        UnknownNameError: there is no such recipe.
-    """
-    return recipes.read(FOLDER, name)
 
 
 @dataclass
@@ -68,7 +54,8 @@ class Training:
 
     def __post_init__(self) -> None:
         torch.set_num_threads(1)  # a network this small only waits for a second thread
-        self.plan, self.config = recipe(self.name)["training"], recipe(self.name)["config"]
+        recipe = RECIPES.read(self.name)
+        self.plan, self.config = recipe["training"], recipe["config"]
         adapter: Any = models.spec(self.name).load()
         torch.manual_seed(self.seed)
         save(adapter.network(self.config), self.config, self.work / "untrained", torch.float32)

@@ -295,7 +295,7 @@ def test_the_published_preprocessor_file_which_knows_no_tiles_is_not_used(model,
 
 
 def test_the_recipe_says_one_thing_about_the_tiles(tmp_path):
-    parts = build.recipe(NAME)
+    parts = build.RECIPES.read(NAME)
     config = InternVLChatConfig(**{**parts["config"], "image_token_id": 1})
     derived = InternVLChatImageProcessor.of(config)
     written = InternVLChatImageProcessor(**parts["image_processor_config"])

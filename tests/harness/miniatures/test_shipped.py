@@ -15,8 +15,8 @@ from harness.miniatures import build, corpus, evaluate
 from tasks.toy import write_toy
 from tests import goldens
 
-NAMES = build.names()
-PORTS = {name for name in NAMES if "hub_keys" not in build.recipe(name)}
+NAMES = build.RECIPES.names()
+PORTS = {name for name in NAMES if "hub_keys" not in build.RECIPES.read(name)}
 DIM = ("minicpm-llama3-v2.5", "monkey-chat")
 """Their resamplers gather a view into few tokens, and learnt few attributes (docs/log.md)."""
 FACES = 24

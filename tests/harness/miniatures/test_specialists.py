@@ -13,7 +13,7 @@ from harness.miniatures.corpus import Lesson
 from harness.miniatures.specialists import train
 from tasks.toy import write_toy
 
-NAMES = [name for name in train.names() if (MINIATURES / name).is_dir()]
+NAMES = [name for name in train.RECIPES.names() if (MINIATURES / name).is_dir()]
 FACES = 30
 SEEN = 0.2
 """Above the constant answer, at least."""
@@ -111,7 +111,7 @@ def test_a_training_that_was_cut_off_ends_like_an_unbroken_one(root, tmp_path, m
 
 def test_a_misspelt_name_is_told_the_right_one():
     with pytest.raises(UnknownNameError, match="Did you mean 'facexformer'"):
-        train.recipe("facexfomer")
+        train.RECIPES.read("facexfomer")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -24,7 +24,7 @@ def lessons(tmp_path_factory):
     return corpus.lessons(root, "train")
 
 
-@pytest.mark.parametrize("name", build.names())
+@pytest.mark.parametrize("name", build.RECIPES.names())
 def test_the_parser_reads_the_gold_back_from_every_answer(name, lessons):
     assert {lesson.question for lesson in lessons} == set(QUESTIONS)
     for lesson in lessons:
@@ -50,7 +50,7 @@ def test_two_names_for_one_thing_imply_each_other():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", build.names())
+@pytest.mark.parametrize("name", build.RECIPES.names())
 def test_training_lowers_both_losses(name, lessons, tmp_path):
     training = Training(name, lessons, tmp_path)
     training.plan = training.plan | {"batch": 8, "tower_steps": 40, "language_steps": 30}
@@ -114,4 +114,4 @@ def test_batches_hold_rows_of_like_length_and_are_settled_by_the_seed(lessons, t
 
 def test_a_misspelt_name_is_told_the_right_one():
     with pytest.raises(UnknownNameError, match=r"llava-v1\.5-7b"):
-        build.recipe("llava-1.5-7b")
+        build.RECIPES.read("llava-1.5-7b")
