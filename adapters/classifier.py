@@ -6,7 +6,6 @@ than absent, with the probability of every label beside it.
 
 # mypy: disallow-untyped-calls=False
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
@@ -115,7 +114,7 @@ class Classifier:
             row: label -> probability, of every label of it.
             key: of the request.
         """
-        return decide(space, {label: _log_odds(share) for label, share in row.items()})
+        return decide(space, row, present=0.5)
 
     def head_of(self, space: str) -> str:
         """The head that answers in a label space: its own, or one that tells more apart.
@@ -148,7 +147,3 @@ def _shares(space: str, logits: Tensor) -> list[list[float]]:
     shares = values.sigmoid() if label_space(space).kind == "attributes" else values.softmax(dim=-1)
     rows: list[list[float]] = shares.cpu().tolist()
     return rows
-
-
-def _log_odds(share: float) -> float:
-    return math.inf if share >= 1 else -math.inf if share <= 0 else math.log(share / (1 - share))

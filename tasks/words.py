@@ -10,19 +10,20 @@ from collections.abc import Mapping
 from tasks.labels import label_space
 
 
-def decide(space: str, logits: Mapping[str, float]) -> tuple[str, ...]:
+def decide(space: str, evidence: Mapping[str, float], present: float = 0.0) -> tuple[str, ...]:
     """The labels that hold: the likeliest one, or of attributes all that are likelier present than absent.
 
     Args:
         space: a label space such as "fairface.age".
-        logits: label -> log-odds, for every label of the space.
+        evidence: label -> log-odds, or probability, for every label of the space.
+        present: above which evidence an attribute is present: 0 for log-odds, 0.5 for probabilities.
 
     Raises:
         UnknownNameError: there is no such space.
     """
     if label_space(space).kind != "attributes":
-        return (max(logits, key=logits.__getitem__),)
-    return tuple(label for label, value in logits.items() if value > 0)
+        return (max(evidence, key=evidence.__getitem__),)
+    return tuple(label for label, value in evidence.items() if value > present)
 
 
 def answer(space: str, present: tuple[str, ...]) -> str:
