@@ -10,7 +10,7 @@ from math import isfinite
 
 from harness.records import Estimate, Score
 from reports import style
-from reports.load import Run
+from reports.load import Run, mapping
 from reports.paper_marks import mark
 from reports.published import Group, PaperTable, Place, Setting, paper
 from tasks.registry import QUESTIONS
@@ -184,9 +184,7 @@ def _answered(run: Run, group: Group, model: str) -> bool:
 
 def _learnt(run: Run, model: str) -> str:
     """The tasks that a fine-tuned checkpoint names; run.json may come from anywhere, so it may not be whole."""
-    engine = run.manifest.engines.get(model)
-    card = engine.get("finetuned") if isinstance(engine, dict) else None
-    tasks = card.get("tasks") if isinstance(card, dict) else None
+    tasks = mapping(run.loaded(model).get("finetuned")).get("tasks")
     return ", ".join(map(str, tasks)) if isinstance(tasks, list) else ""
 
 
