@@ -14,12 +14,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean, stdev
 
-from scipy.stats import t
-
-from harness.finetune.recipe import load_recipe
+from faceinsight.recipe import read_config
+from harness.finetune.recipe import Recipe
 from harness.toys import training_faces
+from reports.seeds import spread
 
 RECIPE = Path(__file__).with_suffix(".toml")
 TASKS = ("attr", "agr", "expr")
@@ -58,7 +57,7 @@ def call(*words: object) -> None:
 
 def fight(out: Path, seed: int, data: Path) -> Path:
     """Train everybody on one seed, ask everybody; returns the run folder."""
-    recipe, run = load_recipe(RECIPE), out / f"run-{seed}"
+    recipe, run = read_config(RECIPE, Recipe), out / f"run-{seed}"
     trained = {(name, task): out / f"{name}-{task}-{seed}" for task in TASKS for name in PUPILS}
     for (name, task), folder in trained.items():
         call("finetune", name, "--task", task, "--config", RECIPE, "--data", data, "--seed", seed, "--out", folder)
@@ -81,12 +80,13 @@ def rows(run: Path) -> Iterator[tuple[str, str, dict[str, float]]]:
         yield who, score["question"], {metric: 100 * score["metrics"][metric]["value"] for metric in METRICS}
 
 
-def spread(values: list[float]) -> str:
+def said(values: list[float]) -> str:
     """Mean and half of the 95 % t-interval over seeds; a contender that is not trained has none."""
-    if len(values) < 2 or max(values) == min(values):
-        return f"{mean(values):.1f}"
-    half = t.ppf(0.975, len(values) - 1) * stdev(values) / len(values) ** 0.5
-    return f"{mean(values):.1f} ± {half:.1f}"
+    found = spread(values)
+    assert found is not None
+    if found.high is None or max(values) == min(values):
+        return f"{found.mean:.1f}"
+    return f"{found.mean:.1f} ± {found.high - found.mean:.1f}"
 
 
 def table(runs: list[Path]) -> Iterator[str]:
@@ -102,7 +102,7 @@ def table(runs: list[Path]) -> Iterator[str]:
             yield f"\n| table {number}: {question} | {' | '.join(METRICS)} |\n|---|{'---:|' * len(METRICS)}"
             for who in contenders:
                 if metrics := found.get((who, question)):
-                    yield f"| {who} | {' | '.join(spread(metrics[metric]) for metric in METRICS)} |"
+                    yield f"| {who} | {' | '.join(said(metrics[metric]) for metric in METRICS)} |"
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from adapters.registry import names, spec
 from harness.records import METRICS
 from reports.published import Group, PaperTable, paper
 from tasks.registry import questions_of
@@ -107,3 +108,7 @@ def test_a_row_with_a_number_too_few_is_refused():
 def test_a_cell_that_names_no_question_and_metric_is_refused(cell):
     with pytest.raises(ValidationError, match="QUESTION:METRIC"):
         Group(name="MAAD", cells=[cell], values={})
+
+
+def test_the_floors_are_those_of_the_model_list():
+    assert list(paper().floors) == [name for name in names() if spec(name).group == "floor"]
