@@ -36,10 +36,11 @@ function answerTest(samples, wanted) {
   want("contradiction", (value) => (answer) => samples.contradicts(answer.reply) === (value === "yes"));
   want("said", (value) => { const label = samples.labels.indexOf(value); return (answer) => answer.said.includes(label); });
   want("q", (value) => { const words = value.toLowerCase(); return (answer) => samples.spoken(answer.reply).includes(words); });
+  want("model", () => () => true); // of its answers, which are looked through then, any will do
   return tests.length ? (answer) => tests.every((test) => test(answer)) : null;
 }
 
-// The samples with some answer that fits all filters at once.
+// The samples with some answer that fits all filters at once; those of a model are the ones it was to be asked about.
 function fitting(samples, wanted) {
   const [dataset, question] = [wanted.get("dataset"), wanted.get("question")];
   const gold = wanted.get("gold") ? samples.labels.indexOf(wanted.get("gold")) : null;

@@ -7,9 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
+from reports import page
 from reports.style import visible
 from tests.reports.browser.conftest import EVIL, MANY, say, until
-from tests.reports.conftest import LABELS, MODELS, SCRIPT
+from tests.reports.conftest import LABELS, MODELS, SCRIPT, make_run
 
 TILE = "#browse [role=option]"
 COUNT = "#browse output"
@@ -225,3 +226,21 @@ def test_the_search_key_works_from_the_top_of_the_page(visit, report):
     tab = visit(report)
     tab.keyboard.press("/")
     until(tab, "document.activeElement.dataset.filter === 'q'")
+
+
+def test_a_model_has_only_the_samples_that_it_was_to_be_asked_about(visit, tmp_path):
+    folder = make_run(tmp_path / "narrow", samples=8, models=MODELS[:2], questions=("celeba", "expw"))
+    about = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(about | {"asked": {MODELS[0]: ["celeba"]}}))
+    for kind in ("responses", "predictions"):
+        (folder / kind / MODELS[0] / "expw.jsonl").unlink()
+    file = page.write(folder)
+    says(at(visit, file), 16)
+    says(at(visit, file, f"#browse?model={MODELS[1]}"), 16)
+    tab = at(visit, file, f"#browse?model={MODELS[0]}")
+    says(tab, 8)
+    tab.locator(TILE).first.click()
+    assert tab.locator(f"{DIALOG} .replies .name").count() == 2
+    tab = at(visit, file, "#browse?question=expw")
+    tab.locator(TILE).first.click()
+    assert tab.locator(f"{DIALOG} .replies .name").all_inner_texts() == [MODELS[1]]
